@@ -1,0 +1,32 @@
+-- A training sheet: the frozen result of one template version on one sheet.
+CREATE TABLE training_sheets (
+    id                 TEXT PRIMARY KEY,
+    name               TEXT NOT NULL,
+    description        TEXT NOT NULL DEFAULT '',
+    sheet_id           TEXT NOT NULL REFERENCES sheets (id),
+    prompt_template_id TEXT NOT NULL REFERENCES prompt_templates (id),
+    template_version   TEXT NOT NULL,
+    template_snapshot  TEXT NOT NULL,
+    label_type         TEXT NOT NULL,
+    mapping            TEXT NOT NULL,
+    answer_source      TEXT NOT NULL,
+    answer_column      TEXT NOT NULL DEFAULT '',
+    filter             TEXT NOT NULL DEFAULT '',
+    row_limit          INTEGER NOT NULL,
+    model_title        TEXT NOT NULL DEFAULT '',
+    model_name         TEXT NOT NULL DEFAULT '',
+    generation_options TEXT NOT NULL DEFAULT '{}',
+    is_test            BOOLEAN NOT NULL DEFAULT FALSE,
+    is_demo            BOOLEAN NOT NULL DEFAULT FALSE,
+    status             TEXT NOT NULL CHECK (status IN ('generating', 'failed', 'review', 'approved', 'rejected', 'exported', 'trained', 'archived')),
+    error              TEXT NOT NULL DEFAULT '',
+    selected_items     BIGINT NOT NULL DEFAULT 0,
+    left_out_items     BIGINT NOT NULL DEFAULT 0,
+    row_version        INTEGER NOT NULL DEFAULT 1,
+    created_by         TEXT NOT NULL,
+    created_at         TIMESTAMP NOT NULL,
+    completed_at       TIMESTAMP,
+    updated_by         TEXT NOT NULL,
+    updated_at         TIMESTAMP NOT NULL
+);
+CREATE INDEX training_sheets_by_sheet ON training_sheets (sheet_id, created_at);

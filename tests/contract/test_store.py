@@ -1,0 +1,219 @@
+"""The store contract: the same promises on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.contract.conftest import SCHEMAS
+from workbench_core.adapters.store import open_store
+from workbench_core.errors import AlreadyExists, BackendError, Conflict, Invalid, Unavailable
+
+NOW = datetime(2026, 1, 5, 9, 30, 15, 123456, tzinfo=UTC)
+HOSTILE = "Robert'); DROP TABLE history;-- “quotes” 😀 \\ % _ \n {{ x }} \x00"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def store_url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    url = request.getfixturevalue("postgres_url")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def store(store_url):
+    opened = open_store(store_url, schemas=SCHEMAS)
+    yield opened
+    opened.close()
+
+
+def event(number: int, **changes):
+    row = {
+        "id": f"event-{number}",
+        "subject_kind": "sheet",
+        "subject_id": "sheet-1",
+        "action": "create",
+        "by_user": "ann",
+        "happened_at": NOW + timedelta(seconds=number),
+        "details": "{}",
+    }
+    return row | changes
+
+
+def role(store, email="ann", name="admin"):
+    return store.execute(
+        "INSERT INTO role_assignments (email, role, assigned_by, assigned_at) VALUES (:e, :r, 'x', :at)",
+        touches="role_assignments",
+        e=email,
+        r=name,
+        at=NOW,
+    )
+
+
+def test_every_schema_file_is_applied_once(store, store_url):
+    files = sorted(file.name for file in SCHEMAS.glob("*.sql"))
+    again = open_store(store_url, schemas=SCHEMAS)
+    assert [row["name"] for row in again.query("SELECT name FROM schema_files ORDER BY name")] == files
+    again.close()
+
+
+def test_appended_rows_come_back_as_they_went_in(store):
+    assert store.append("history", [event(n, details=HOSTILE) for n in range(3)]) == 3
+    found = store.query("SELECT id, details, happened_at FROM history ORDER BY happened_at")
+    assert [row["id"] for row in found] == ["event-0", "event-1", "event-2"]
+    assert found[0]["details"] == HOSTILE.replace("\x00", "")
+    assert found[0]["happened_at"] == NOW
+
+
+def test_times_of_any_zone_are_kept_as_utc(store):
+    local = NOW.astimezone(timezone(timedelta(hours=5, minutes=30)))
+    store.append("history", [event(0, happened_at=local)])
+    back = store.query("SELECT happened_at FROM history")[0]["happened_at"]
+    assert back == NOW
+    assert back.tzinfo is UTC
+    assert store.query("SELECT id FROM history WHERE happened_at >= :at", at=local)
+
+
+def test_hostile_text_in_a_parameter_is_only_text(store):
+    store.append("history", [event(0, subject_id=HOSTILE)])
+    assert store.query("SELECT id FROM history WHERE subject_id = :id", id=HOSTILE)
+
+
+def test_a_list_parameter_expands(store):
+    store.append("history", [event(n) for n in range(5)])
+    found = store.query("SELECT id FROM history WHERE id IN :ids ORDER BY id", ids=["event-1", "event-4", "none"])
+    assert [row["id"] for row in found] == ["event-1", "event-4"]
+    assert store.query("SELECT id FROM history WHERE id IN :ids", ids=[]) == []
+
+
+def test_frame_keeps_the_columns_of_an_empty_result(store):
+    frame = store.frame("SELECT id, happened_at FROM history ORDER BY id")
+    assert list(frame.columns) == ["id", "happened_at"]
+    assert frame.empty
+
+
+def test_a_second_row_with_the_same_key_is_told(store):
+    role(store)
+    with pytest.raises(AlreadyExists):
+        role(store)
+
+
+def test_a_reference_to_nothing_and_a_broken_check_are_told(store):
+    with pytest.raises(Conflict):
+        store.append("pair_reviews", [dict.fromkeys(("id", "pair_id"), "x") | {
+            "training_sheet_id": "x", "action": "approve", "status_before": "pending", "status_after": "approved",
+            "answer_before": "", "answer_after": "", "source_before": "empty", "row_version": 1, "by_user": "ann",
+            "reviewed_at": NOW}])  # fmt: skip
+    with pytest.raises(Conflict):
+        store.append("runs", [{"id": "r", "kind": "k", "subject_id": "s", "title": "t", "status": "odd",
+                               "started_by": "ann", "queued_at": NOW}])  # fmt: skip
+
+
+def test_a_transaction_keeps_all_or_nothing(store):
+    with pytest.raises(RuntimeError), store.transaction():
+        store.append("history", [event(0)])
+        with store.transaction():
+            store.append("history", [event(1)])
+        raise RuntimeError
+    assert store.query("SELECT id FROM history") == []
+    with store.transaction():
+        store.append("history", [event(0)])
+        assert store.query("SELECT id FROM history"), "a transaction sees its own writes"
+    assert len(store.query("SELECT id FROM history")) == 1
+
+
+def test_the_revision_grows_only_with_a_commit(store):
+    before = store.revision("history")
+    with pytest.raises(RuntimeError), store.transaction():
+        store.append("history", [event(0)])
+        raise RuntimeError
+    assert store.revision("history") == before
+    with store.transaction():
+        store.append("history", [event(0)])
+        assert store.revision("history") == before
+    assert store.revision("history") > before
+    assert store.revision("sheets") == 0
+
+
+def test_execute_tells_how_many_rows_changed(store):
+    store.append("history", [event(n) for n in range(3)])
+    changed = store.execute("UPDATE history SET action = 'x' WHERE id <> :id", touches="history", id="event-0")
+    assert changed == 2
+
+
+def test_compare_and_set_has_one_winner_among_threads(store):
+    store.append("history", [event(0, action="0")])
+    won = []
+
+    def attempt(name: str) -> None:
+        if store.execute("UPDATE history SET action = :name WHERE action = '0'", touches="history", name=name):
+            won.append(name)
+
+    threads = [threading.Thread(target=attempt, args=(f"thread-{n}",)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert store.query("SELECT action FROM history")[0]["action"] == won[0]
+
+
+def test_taking_queued_work_never_gives_a_run_twice(store):
+    from workbench_core.clock import utc_now
+    from workbench_core.runs import Runs
+
+    runs = Runs(store, utc_now)
+    for number in range(20):
+        runs.start("generate", f"sheet-{number}", title="t", by="ann")
+    taken: list[str] = []
+
+    def take() -> None:
+        while run := runs.take(threading.current_thread().name):
+            taken.append(run.id)
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == len(set(taken)) == 20
+
+
+def test_a_name_that_is_no_name_is_refused(store):
+    with pytest.raises(Invalid):
+        store.append("history; DROP TABLE history", [event(0)])
+
+
+def test_a_wrong_statement_is_told_as_ours(store):
+    with pytest.raises(BackendError):
+        store.query("SELECT nothing FROM nowhere")
+
+
+def test_booleans_and_nulls(store):
+    store.append("runs", [{"id": "r", "kind": "k", "subject_id": "s", "title": "t", "status": "queued",
+                           "cancel_requested": True, "started_at": None, "started_by": "ann",
+                           "queued_at": NOW}])  # fmt: skip
+    row = store.query("SELECT cancel_requested, started_at FROM runs WHERE cancel_requested = TRUE")[0]
+    assert bool(row["cancel_requested"]) is True
+    assert row["started_at"] is None
+
+
+def test_a_store_that_does_not_answer_is_told():
+    with pytest.raises(Unavailable, match="does not answer"):
+        open_store("postgresql://nobody@127.0.0.1:9/none", schemas=SCHEMAS)
+
+
+@pytest.mark.parametrize("url", ["mysql://x", "not a url"])
+def test_an_unusable_address_names_the_setting(url):
+    with pytest.raises(Invalid) as caught:
+        open_store(url, schemas=SCHEMAS)
+    assert "WORKBENCH_STORE_URL" in caught.value.hint

@@ -1,0 +1,1 @@
+"""Adapters: each folder implements the ports for one backend."""
