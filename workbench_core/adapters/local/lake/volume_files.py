@@ -1,0 +1,149 @@
+"""The files of a volume: paths that cannot leave it, writing all or none, listing and reading."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from workbench_core.adapters.local.lake.folders import Place, scratch
+from workbench_core.errors import Invalid, NotFound
+from workbench_core.ports import Column, FileEntry
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+PATH_LIMIT = 1000  # characters of a path
+NAME_LIMIT = 255  # bytes of one name in it, what file systems allow
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+FORBIDDEN = re.compile(rf"{UNPRINTABLE.pattern}|\\|^[A-Za-z]:")
+COLUMNS = (
+    Column("path", "VARCHAR", "string", "Path below the volume; identifies the file"),
+    Column("name", "VARCHAR", "string", "File name"),
+    Column("size_bytes", "BIGINT", "number", "Size in bytes"),
+    Column("modified_at", "TIMESTAMP WITH TIME ZONE", "time", "Last change"),
+)
+
+
+def write_files(volume: Place, files: Mapping[str, bytes]) -> None:
+    """Write files into a volume and create it when missing. Raises Invalid for a path that leaves it.
+
+    Everything is written beside the volume first and only then moved into it. A file of the same path is replaced.
+    """
+    paths = {path: _parts(path) for path in files}
+    _check_no_file_is_folder(paths)
+    for path, parts in paths.items():
+        _check_target(volume.path, path, parts)
+    with scratch(volume) as staging:
+        staging.mkdir()
+        for path, data in files.items():
+            written = staging.joinpath(*paths[path])
+            written.parent.mkdir(parents=True, exist_ok=True)
+            written.write_bytes(data)
+        if not volume.path.exists():
+            staging.rename(volume.path)
+            return
+        for parts in paths.values():
+            target = volume.path.joinpath(*parts)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staging.joinpath(*parts).replace(target)
+
+
+def list_files(volume: Path) -> list[FileEntry]:
+    """All files below a folder by path; links are left out, because they may lead outside."""
+    entries = [
+        FileEntry(file[0], file[1].st_size, datetime.fromtimestamp(file[1].st_mtime, tz=UTC))
+        for file in _walk(volume, "")
+    ]
+    return sorted(entries, key=lambda entry: entry.path)
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    with os.scandir(folder) as children:
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                yield from _walk(folder / child.name, f"{prefix}{child.name}/")
+            elif child.is_file(follow_symlinks=False) and not FORBIDDEN.search(child.name):
+                yield prefix + child.name, child.stat(follow_symlinks=False)
+
+
+def arrow_files(volume: Path) -> pa.Table:
+    """The files of a volume as a table with the columns of `COLUMNS`."""
+    import pyarrow as pa
+
+    entries = list_files(volume)
+    return pa.table(
+        {
+            "path": pa.array([entry.path for entry in entries], pa.string()),
+            "name": pa.array([PurePosixPath(entry.path).name for entry in entries], pa.string()),
+            "size_bytes": pa.array([entry.size_bytes for entry in entries], pa.int64()),
+            "modified_at": pa.array([entry.modified_at for entry in entries], pa.timestamp("us", tz="UTC")),
+        }
+    )
+
+
+def read_file(volume: Place, path: str, *, limit_bytes: int) -> bytes:
+    """The content of one file. Raises Invalid for a path outside the volume or a larger file, NotFound."""
+    parts = _parts(path)
+    _check_no_link(volume.path, path, parts)
+    target = volume.path.joinpath(*parts)
+    try:
+        size = target.stat().st_size if target.is_file() else None
+        if size is None:
+            raise NotFound(f"There is no file “{path}” in “{volume.name}”.", hint="Choose another file.")
+        if size > limit_bytes:
+            raise Invalid(
+                f"“{path}” has {size:,} bytes; at most {limit_bytes:,} can be read.", hint="Use a smaller file."
+            )
+        return target.read_bytes()
+    except OSError as error:
+        raise NotFound(f"“{path}” cannot be read: {error.strerror}.", hint="Reload the list of files.") from error
+
+
+# --- paths -----------------------------------------------------------------------------------------------------------
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """The names of a relative path. Raises Invalid for one that could lead outside or that cannot be a file."""
+    parts = tuple(path.split("/"))
+    if FORBIDDEN.search(path) or any(part in ("", ".", "..") for part in parts):
+        raise Invalid(
+            f"“{UNPRINTABLE.sub('?', path[:200])}” is not a path inside a volume.",
+            hint="Use a relative path such as boards/17.png, without .., backslashes or drive letters.",
+        )
+    if len(path) > PATH_LIMIT or any(len(part.encode()) > NAME_LIMIT for part in parts):
+        raise Invalid(
+            f"The path “{path[:60]}...” is too long.",
+            hint=f"A path may have {PATH_LIMIT} characters, each name in it {NAME_LIMIT} bytes.",
+        )
+    return parts
+
+
+def _check_no_file_is_folder(paths: Mapping[str, tuple[str, ...]]) -> None:
+    for path, parts in paths.items():
+        for length in range(1, len(parts)):
+            if "/".join(parts[:length]) in paths:
+                raise Invalid(
+                    f"“{'/'.join(parts[:length])}” cannot be a file and a folder (for “{path}”).",
+                    hint="Rename one of them.",
+                )
+
+
+def _check_target(volume: Path, path: str, parts: tuple[str, ...]) -> None:
+    """Raise Invalid when a file would replace a folder or pass through a file or link."""
+    _check_no_link(volume, path, parts)
+    for length in range(1, len(parts) + 1):
+        step = volume.joinpath(*parts[:length])
+        is_last = length == len(parts)
+        if step.is_dir() if is_last else step.is_file():
+            there = "folder" if is_last else "file"
+            raise Invalid(f"“{'/'.join(parts[:length])}” is a {there} already.", hint="Choose another name.")
+
+
+def _check_no_link(volume: Path, path: str, parts: tuple[str, ...]) -> None:
+    for length in range(len(parts) + 1):
+        if volume.joinpath(*parts[:length]).is_symlink():
+            raise Invalid(f"“{path}” leads through a link.", hint="Files behind links are not part of a volume.")
