@@ -1,4 +1,5 @@
--- One attempt to train one model on one training sheet, the pairs it used, its curves, and the version it made.
+-- One attempt to train one model on one training sheet, the pairs it used with their answers at that moment, its
+-- curves, and the version it made.
 CREATE TABLE training_jobs (
     id                   TEXT PRIMARY KEY,
     training_sheet_id    TEXT NOT NULL REFERENCES training_sheets (id),
@@ -34,6 +35,7 @@ CREATE TABLE training_job_pairs (
     job_id                  TEXT NOT NULL REFERENCES training_jobs (id),
     pair_id                 TEXT NOT NULL,
     item_ref                TEXT NOT NULL,
+    answer                  TEXT NOT NULL DEFAULT '',
     split                   TEXT NOT NULL CHECK (split IN ('train', 'validation', 'test', 'excluded')),
     reason                  TEXT NOT NULL DEFAULT '',
     pair_row_version        INTEGER NOT NULL,
