@@ -1,6 +1,7 @@
 # Two commands: `make run` starts the app, `make test` checks everything.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 8501
+FINETUNE_PIP_OPTIONS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
@@ -36,7 +37,7 @@ finetune: .venv-finetune/installed
 
 .venv-finetune/installed: requirements-finetune.txt
 	@$(PYTHON) -m venv .venv-finetune
-	@.venv-finetune/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-finetune.txt
+	@.venv-finetune/bin/python -m pip install --quiet --disable-pip-version-check $(FINETUNE_PIP_OPTIONS) -r requirements-finetune.txt
 	@touch $@
 
 requirements: .venv/test-installed

@@ -86,10 +86,11 @@ def check_names(names: Sequence[str]) -> None:
     for number, name in enumerate(names, start=1):
         if not name.strip():
             raise Invalid(f"Column {number} has no name.", hint="Give every column a name in the first line.")
-        earlier = seen.setdefault(name.casefold(), name)
-        if earlier is not name:
+        earlier = seen.get(name.casefold())
+        if earlier is not None:
             same = f"“{name}”" if earlier == name else f"“{earlier}” and “{name}”"
             raise Invalid(f"Two columns have the same name: {same}.", hint="Rename one of them.")
+        seen[name.casefold()] = name
 
 
 # --- header ----------------------------------------------------------------------------------------------------------
