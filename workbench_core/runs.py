@@ -302,9 +302,9 @@ class Worker:
         self._name = f"{socket.gethostname()}:{os.getpid()}:{new_id('worker')}"
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
-        self._schedule: list[tuple[float, Callable[[], None]]] = []
+        self._schedule: list[tuple[float, Callable[[], object]]] = []
 
-    def every(self, seconds: float, task: Callable[[], None]) -> None:
+    def every(self, seconds: float, task: Callable[[], object]) -> None:
         """Also call a task about every `seconds`, for as long as the worker runs."""
         self._schedule.append((seconds, task))
 
@@ -367,7 +367,7 @@ class Worker:
             except WorkbenchError:
                 log.exception("The worker could not report; trying again")
 
-    def _repeat(self, seconds: float, task: Callable[[], None]) -> None:
+    def _repeat(self, seconds: float, task: Callable[[], object]) -> None:
         while not self._stopping.wait(seconds):
             try:
                 task()

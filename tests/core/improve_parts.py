@@ -21,6 +21,7 @@ from workbench_core.runs import Worker
 from workbench_core.sheets import SheetDraft
 from workbench_core.training_jobs import JobRequest, TrainingJobs
 from workbench_core.training_sheets import GenerationRequest
+from workbench_core.workbench import Workbench
 
 SOURCE = "main.office.mails"
 MODEL = "mail-classifier"
@@ -137,6 +138,24 @@ class Improving(Parts):
         )  # fmt: skip
         self.sheet_id, self.template_id = "", ""
 
+    @classmethod
+    def over(cls, workbench: Workbench, folder: Path) -> Improving:
+        """The same world made of the services of an open workbench, with the ruled trainer and model in it."""
+        made = cls.__new__(cls)
+        made.folder, made.clock = folder, workbench.clock
+        made.serving, made.trainer = RuleServing(), CountingTrainer()
+        workbench.__dict__.update(serving=made.serving, trainers=(made.trainer,))
+        names = {
+            "store": "store", "lake": "lake", "history": "history", "permissions": "permissions", "runs": "runs",
+            "sheets": "sheets", "templates": "prompt_templates", "labels": "canonical_labels", "pairs": "pairs",
+            "training_sheets": "training_sheets", "jobs": "training_jobs", "versions": "model_versions",
+            "evaluations": "evaluations", "gaps": "gaps", "tasks": "labeling_tasks",
+        }  # fmt: skip
+        for name, service in names.items():
+            setattr(made, name, getattr(workbench, service))
+        made.sheet_id, made.template_id = "", ""
+        return made
+
     def worker(self) -> Worker:
         handlers = {
             "generate": self.training_sheets.handle,
@@ -224,7 +243,8 @@ class Improving(Parts):
             [
                 {
                     "id": new_id("feedback"), "endpoint_id": endpoint, "model_name": MODEL, "version": version,
-                    "request_id": new_id("request"), "sheet_id": self.sheet_id, "item_ref": item(mail) if isinstance(mail, int) else mail,
+                    "request_id": new_id("request"), "sheet_id": self.sheet_id,
+                    "item_ref": item(mail) if isinstance(mail, int) else mail,
                     "input": "{}", "output": "ham", "rating": rating, "status": status, "created_by": ANN,
                     "created_at": now,
                 }
@@ -232,7 +252,7 @@ class Improving(Parts):
             ],
         )  # fmt: skip
 
-    # --- the usual story -----------------------------------------------------------------------------------------------
+    # --- the usual story ---------------------------------------------------------------------------------------------
 
     def first_version(self) -> ModelVersion:
         """Version 1, trained on plain mails only and evaluated on mails of both kinds."""

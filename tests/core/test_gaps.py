@@ -428,6 +428,9 @@ def test_the_chain_tells_each_step_with_time_and_count(world):
     assert list(steps) == list(ChainLink)
     assert [link for link, step in steps.items() if step.is_done] == [ChainLink.FOUND, ChainLink.TASK]
     assert steps[ChainLink.TASK].count == 100
+    world.decide(task.training_sheet_id, limit=30)
+    labels = world.gaps.chain(task.gap_id)[2]
+    assert (labels.count, labels.waiting, labels.is_done) == (30, 70, False)
     made = retrained(world, task)
     world.evaluations.evaluate_now(MODEL, made.version, by=ANN)
     world.gaps.close(task.gap_id, made.version, by=ANN)

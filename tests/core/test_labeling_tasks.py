@@ -152,7 +152,7 @@ def test_too_few_items_are_told_and_nothing_is_written(world):
     entries = [LabelEntry(item(number), "ham") for number in free[:-35]]
     world.labels.label(entries, sheet_id=world.sheet_id, label_type="mail_class", by=ANN)
     sheets = len(world.training_sheets.find())
-    with pytest.raises(Invalid, match="Only 35 unlabelled items match “format is html”.*40 and 30 are needed"):
+    with pytest.raises(Invalid, match=r"Only 35 unlabelled items match “format is html”.*40 and 30 are needed"):
         world.tasks.create(gap.id, by=ANN)
     assert len(world.training_sheets.find()) == sheets
     assert world.gaps.get(gap.id).status is GapStatus.IDENTIFIED

@@ -89,7 +89,7 @@ def test_a_reviewed_sheet_is_to_be_closed_and_then_trained_on(parts, loop):
     assert loop.overview(ANN).next_step.title == "Close the review"
     parts.training_sheets.move(training_sheet_id, "close_review", by=ANN)
     overview = loop.overview(ANN)
-    assert (overview.next_step.page, overview.next_step.query) == ("train", {"sheet": training_sheet_id})
+    assert (overview.next_step.page, overview.next_step.query) == ("train", {"training_sheet": training_sheet_id})
     assert overview.stages[2].count == 9
     assert overview.stages[3].state is StageState.WAITING
 

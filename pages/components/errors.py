@@ -1,0 +1,58 @@
+"""The only place where errors become words on screen."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import streamlit as st
+
+from workbench_core.errors import NotFound, NotPermitted, WorkbenchError
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def guard() -> Iterator[None]:
+    """Show whatever goes wrong inside as a calm sentence with a next step; the rest of the page stays."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  the last stop before the person
+        show_error(error)
+
+
+@contextmanager
+def guard_callback() -> Iterator[None]:
+    """Keep what goes wrong in a callback (an `on_click`) for the run that follows it, and show it at the top there."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  the last stop before the person
+        st.session_state.setdefault("kept_errors", []).append(error)
+
+
+def show_kept_errors() -> None:
+    """Show what the callbacks before this run had to keep; the router calls it."""
+    for error in st.session_state.pop("kept_errors", []):
+        show_error(error)
+
+
+def show_error(error: Exception) -> bool:
+    """Say what happened and what to do next; an unknown error gets a reference that stands in the log too."""
+    if isinstance(error, WorkbenchError):
+        text = f"{error.message}\n\n{error.hint}" if error.hint else error.message
+        if isinstance(error, NotFound):
+            st.warning(text, icon=":material/search_off:")
+        elif isinstance(error, NotPermitted):
+            st.warning(text, icon=":material/lock:")
+        else:
+            st.error(text, icon=":material/error:")
+        return True
+    reference = uuid.uuid4().hex[:8]
+    log.error("Unexpected error %s", reference, exc_info=error)
+    st.error(
+        f"Something unexpected happened. Nothing was half saved.\n\nReload the page; if it stays, report {reference}.",
+        icon=":material/error:",
+    )
+    return True

@@ -1,0 +1,24 @@
+"""Who is signed in: the only reader of `st.user` and `st.context`."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from workbench_core import cached
+
+
+def current_user() -> str:
+    """The e-mail of the signed-in person; on a laptop without sign-in, the login name of whoever runs the app.
+
+    A hosted app has the signed-in person in `st.user`; without one, nobody gets the rights of the local user there.
+    """
+    email = st.user.get("email")
+    if email:
+        return str(email)
+    settings = cached.workbench().settings
+    return settings.local_user if settings.backend == "local" else ""
+
+
+def theme() -> str:
+    """`light` or `dark`, as the browser shows it now."""
+    return st.context.theme.type or "light"
