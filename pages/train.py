@@ -16,7 +16,6 @@ from pages.components.layout import (
     choose_in_url,
     duration,
     empty_state,
-    metric_row,
     page_header,
     pick_row,
     run_progress,
@@ -60,11 +59,11 @@ def show_lists() -> None:
 
 def show_jobs(jobs: list[TrainingJob]) -> None:
     """State counts, what runs now, and the table; a click opens a job."""
-    states = [job.status for job in jobs]
+    states = [job.status.value for job in jobs]
     if active := tuple(job.id for job in jobs if job.is_active):
         follow(active)
     status = choose_in_url("Status", STATUSES, key="status", default=ANY,
-                           counts={name: states.count(JobStatus(name)) for name in STATUSES if name in states})  # fmt: skip
+                           counts={name: states.count(name) for name in STATUSES if name in states})  # fmt: skip
     shown = [job for job in jobs if status in {ANY, job.status}]
     if not shown:
         st.caption("No job with this status.")
@@ -122,13 +121,12 @@ def show_versions(versions: list[ModelVersion]) -> None:
     if not versions:
         empty_state("No job has finished with a model yet.", icon=":material/deployed_code:")
         return
-    models = {version.model_name for version in versions}
-    metric_row([("Models", f"{len(models)}"), ("Versions", f"{len(versions)}")], width=140)
     pick_row(
         pd.DataFrame([version_line(version) for version in versions]),
         [f"{version.model_name}/{version.version}" for version in versions],
         param="open",
         alt="Model versions, newest first",
+        columns={"Trainer": st.column_config.TextColumn(width="medium")},
     )
 
 

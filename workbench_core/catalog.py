@@ -54,8 +54,11 @@ class Catalog:
         return [entry for entry in entries if wanted in f"{entry.name} {entry.comment}".lower()]
 
     def get(self, source: str) -> TableEntry:
-        """One table or volume. Raises NotFound."""
-        return self._lake.entry(source)
+        """One table or volume. Raises NotFound, also for what cannot be the name of one."""
+        try:
+            return self._lake.entry(source)
+        except Invalid as error:
+            raise NotFound("There is no table or volume of this name.", hint="Choose one on the Data page.") from error
 
     def columns(self, source: str) -> list[Column]:
         """The columns of a table or volume. Raises NotFound."""

@@ -187,8 +187,8 @@ def step_button(gap: Gap, step: ChainStep, *, is_next: bool) -> None:
 
 def go(label: str, key: str, page: str, query: dict[str, str], *, is_primary: bool = False) -> None:
     """A button that leads to another place; a link to the page itself would look as if it were open already."""
-    kind = "primary" if is_primary else "tertiary"
-    if st.button(label, key=key, type=kind, icon=":material/arrow_forward:", icon_position="right"):
+    icon = None if is_primary else ":material/arrow_forward:"
+    if st.button(label, key=key, type="primary" if is_primary else "tertiary", icon=icon, icon_position="right"):
         st.switch_page(page, query_params=query)
 
 

@@ -8,10 +8,9 @@ from pages.components.errors import guard
 from pages.components.layout import flash, percent, plain, words
 from pages.components.records import show_answer
 from workbench_core import cached
-from workbench_core.endpoints import Endpoint, SheetRow
+from workbench_core.endpoints import Endpoint, QueryResult, SheetRow
 from workbench_core.feedback import FeedbackItem, FeedbackReason, Rating
 from workbench_core.permissions import Action
-from workbench_core.ports import QueryResult
 
 SHORT_FIELD = 90  # pixels; a field grows with its text when the person drags it
 

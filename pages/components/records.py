@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.layout import plain
-from workbench_core.ports import Message
+from workbench_core.pairs import Message
 
 LONG = 80  # characters above which a value gets its own block
 _ROLES = {"system": ":material/tune:", "user": ":material/person:", "assistant": ":material/smart_toy:"}

@@ -163,12 +163,12 @@ def choose_trainer(found: list[Trainer], wanted: str, base: str) -> Trainer | No
             "Trainer", ready, index=names.index(wanted) if wanted in names else 0, key=f"{base}_trainer",
             format_func=lambda trainer: trainer.title, captions=[DESCRIPTIONS.get(name, "") for name in names],
         )  # fmt: skip
-    if missing:
-        st.radio(
-            "Not available here" if ready else "No trainer for these answers is available here",
-            [trainer.title for trainer in missing], index=None, disabled=True, key=f"{base}_missing",
-            captions=[plain(f"{state[one.name].reason} {state[one.name].hint}") for one in missing],
-        )  # fmt: skip
+    for one in missing:
+        with st.container(border=True, gap="xsmall"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(f":gray[{plain(one.title)}]", width="content")
+                st.badge("Not available here", icon=":material/block:", color="gray")
+            st.caption(plain(f"{state[one.name].reason} {state[one.name].hint}"))
     if not found:
         st.warning("No trainer can learn this kind of answers.", icon=":material/block:")
     return chosen
@@ -190,8 +190,8 @@ def start_button(request: JobRequest, gate: GateSummary, *, key: str) -> None:
     """The one thing to do here; what forbids it stands beside it."""
     refusal = why_not(Action.TRAIN)
     blocked = bool(refusal or gate.problems)
-    if refusal:
-        st.caption(refusal)
+    for reason in filter(None, (refusal, *gate.problems)):
+        st.caption(f":material/block: {reason}")
     if st.button("Start training", type="primary", icon=":material/play_arrow:", key=f"{key}_start", disabled=blocked):
         with guard():
             job = cached.workbench().training_jobs.submit(request, by=current_user())

@@ -221,9 +221,7 @@ def show_scores(evaluation: Evaluation) -> None:
     with left, st.container(border=True, height="stretch"):
         st.markdown("**Scores with 95 % intervals**")
         show_intervals(overall)
-        for one in overall:
-            if not is_share(one):
-                st.caption(f"{metric_name(one.name)}: {in_words(one)}")
+        st.caption(" · ".join(f"{metric_name(one.name)} {in_words(one)}" for one in overall if not is_share(one)))
     with right, st.container(border=True, height="stretch"):
         table = cached.confusion(evaluation.id)
         if table is not None:
@@ -293,17 +291,18 @@ def show_items(evaluation: Evaluation) -> None:
     if items.empty:
         st.caption("No answer was wrong." if evaluation.status == "succeeded" else "No item has been answered yet.")
         return
+    table = pd.DataFrame(
+        {
+            "Item": items["item_ref"],
+            "Right": items["is_correct"].map({True: "Right", False: "Wrong"}),
+            "Expected": items["expected"],
+            "Answered": items["actual"].fillna("–"),
+            "Confidence": items["confidence"],
+            "Error": items["error"],
+        }
+    )
     pick_row(
-        pd.DataFrame(
-            {
-                "Item": items["item_ref"],
-                "Right": items["is_correct"],
-                "Expected": items["expected"],
-                "Answered": items["actual"].fillna("–"),
-                "Confidence": items["confidence"],
-                "Error": items["error"],
-            }
-        ),
+        table.drop(columns=["Right"] if which == "wrong" else []).loc[:, lambda shown: (shown != "").any()],
         items["pair_id"].tolist(),
         param="pair",
         alt="Items of the evaluation, wrong ones first",

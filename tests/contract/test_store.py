@@ -198,6 +198,14 @@ def test_a_wrong_statement_is_told_as_ours(store):
         store.query("SELECT nothing FROM nowhere")
 
 
+def test_a_search_without_case_finds_every_letter(tmp_path):
+    """PostgreSQL folds letters by the locale of its database; SQLite knows ASCII only, so the adapter does it."""
+    opened = open_store(f"sqlite:///{tmp_path / 'store.db'}", schemas=SCHEMAS)
+    opened.append("history", [event(0, subject_id="ÄRZTE in Łódź")])
+    assert opened.query("SELECT id FROM history WHERE LOWER(subject_id) LIKE :pattern", pattern="%ärzte in łódź%")
+    opened.close()
+
+
 def test_booleans_and_nulls(store):
     store.append("runs", [{"id": "r", "kind": "k", "subject_id": "s", "title": "t", "status": "queued",
                            "cancel_requested": True, "started_at": None, "started_by": "ann",

@@ -114,8 +114,8 @@ class CountingTrainer:
 class Improving(Parts):
     """Everything from DATA to IMPROVE over one table of 1,100 mails, a quarter of them HTML."""
 
-    def __init__(self, folder: Path, *, clock: Clock = utc_now) -> None:
-        super().__init__(folder, clock=clock)
+    def __init__(self, folder: Path, *, clock: Clock = utc_now, url: str = "") -> None:
+        super().__init__(folder, clock=clock, url=url)
         self.clock = clock
         self.serving, self.trainer = RuleServing(), CountingTrainer()
         self.versions = ModelVersions(self.store)

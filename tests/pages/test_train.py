@@ -95,7 +95,7 @@ def test_tr_1_the_gate_explains_every_exclusion_before_anything_starts(open_page
     assert "5 training prohibited: patient data" in told(page)
     assert "2 not reviewed yet" in told(page)
     assert "For example m000" in told(page)
-    assert "2 excluded" in told(page)
+    assert "test. All pairs of an item are in the same part." in told(page)
     assert not page.button(key=f"train_{sheet.id}__start").disabled
 
 
@@ -133,9 +133,10 @@ def test_a_trainer_that_is_not_ready_is_shown_with_what_it_needs(open_page, work
     missing.name, missing.title, missing.reason = "deep", "Deep counter", "The environment is not installed."
     monkeypatch.setitem(workbench.__dict__, "trainers", (trainer, missing))
     page = open_page("train", training_sheet=sheet.id)
-    ready, waiting = page.radio
-    assert (ready.options, waiting.options, waiting.disabled) == (["Word counter"], ["Deep counter"], True)
-    assert "The environment is not installed. Install it." in waiting.proto.captions[0].replace("\\", "")
+    (ready,) = page.radio
+    assert ready.options == ["Word counter"]
+    assert "Deep counter" in told(page)
+    assert "The environment is not installed. Install it." in told(page)
 
 
 def test_what_the_service_refuses_is_a_calm_sentence(open_page, workbench, sheet):
@@ -236,7 +237,6 @@ def test_the_list_of_versions_shows_the_score_with_its_interval(open_page, workb
     (line,) = page.dataframe[0].value.to_dict("records")
     assert (line["Model"], line["Version"], line["Served by"]) == ("mail-class", "v1", "–")
     assert line["Held-out items"].startswith("Accuracy ")
-    assert tiles(page) == {"Models": "1", "Versions": "1"}
 
 
 def test_a_version_shows_its_scores_classes_and_mistakes(open_page, workbench, sheet, trainer):

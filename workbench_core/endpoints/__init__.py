@@ -11,6 +11,7 @@ from workbench_core.endpoints.model import (
     name_for,
 )
 from workbench_core.endpoints.service import ALIAS, Endpoints
+from workbench_core.ports import QueryResult
 
 __all__ = [
     "ALIAS",
@@ -20,6 +21,7 @@ __all__ = [
     "Endpoint",
     "EndpointStatus",
     "Endpoints",
+    "QueryResult",
     "SheetRow",
     "describe",
     "name_for",

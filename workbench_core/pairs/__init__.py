@@ -12,12 +12,14 @@ from workbench_core.pairs.model import (
     Undone,
 )
 from workbench_core.pairs.service import Pairs
+from workbench_core.ports import Message
 
 __all__ = [
     "LIFECYCLE",
     "AnswerVerdict",
     "Decision",
     "DecisionResult",
+    "Message",
     "Pair",
     "PairCounts",
     "PairFilter",

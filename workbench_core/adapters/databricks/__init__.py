@@ -1,1 +1,1 @@
-"""The Databricks adapters will live here, with the names of `adapters/local`; this version has none yet."""
+"""Databricks: this version has no adapter for it, and says so when it is asked for."""

@@ -109,7 +109,10 @@ class MlflowTracker:
         """An MLflow client of this home; creates the database when it is missing."""
         prepare_environment()
         from mlflow import MlflowClient
+        from mlflow.store.db import utils as mlflow_database
 
+        # this module sets its own level on import; what it says about the pool is no news to anybody
+        logging.getLogger(mlflow_database.__name__).setLevel(logging.WARNING)
         self.create_database()
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
