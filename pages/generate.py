@@ -11,14 +11,12 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from pages.components.charts import Look, stacked_bar
 from pages.components.errors import guard, guard_callback
 from pages.components.identity import current_user
 from pages.components.layout import (
     ago,
     empty_state,
     flash,
-    metric_row,
     page_header,
     pick_row,
     plain,
@@ -27,8 +25,8 @@ from pages.components.layout import (
 )
 from pages.components.preflight import show_preflight
 from pages.components.rights import why_not
+from pages.components.training_sheet_details import SOURCES, details, show_counts, show_failures
 from workbench_core import cached
-from workbench_core.pairs import PairFilter
 from workbench_core.permissions import Action
 from workbench_core.prompt_templates import AnswerSource, PromptTemplate, TemplateStatus
 from workbench_core.sheets import Sheet, SheetStatus
@@ -37,18 +35,7 @@ from workbench_core.training_sheets.answer_column import propose_answer_column
 from workbench_core.training_sheets.model import DEFAULT_ROW_LIMIT
 
 MAX_SHEETS = 500
-MAX_ERRORS = 50
 MAX_FAILED = 3
-SOURCES = {
-    AnswerSource.EXISTING_COLUMN: "A column of the sheet",
-    AnswerSource.MANUAL: "People write it",
-    AnswerSource.AI_GENERATED: "A language model proposes it",
-    AnswerSource.CANONICAL: "Canonical labels only",
-}
-STATUS_TONES = {
-    "Approved": "good", "Edited": "info", "Pending": "neutral", "Flagged": "warning", "Rejected": "bad",
-}  # fmt: skip
-
 workbench, user = cached.workbench(), current_user()
 training_sheets = workbench.training_sheets
 
@@ -409,61 +396,6 @@ def sheet_actions(sheet: TrainingSheet) -> None:
                     title, icon=f":material/{icon}:", key=f"generate_{action}", on_click=act, args=(action, sheet.id),
                     disabled=bool(refusal), help=refusal or sentence, width="stretch",
                 )  # fmt: skip
-
-
-def show_counts(sheet: TrainingSheet) -> None:
-    """Pairs by review status and where their answers came from."""
-    counts = sheet.counts
-    metric_row(
-        [
-            ("Pairs", f"{counts.total:,}", f"of {sheet.selected_items:,} selected items"),
-            ("Canonical", f"{counts.auto_approved:,}", "Approved without anybody being asked again"),
-            ("To review", f"{counts.pending:,}"),
-            ("Errors", f"{counts.errors:,}", "Items whose question or answer could not be made"),
-        ]
-    )
-    if not counts.total:
-        return
-    numbers = {name: getattr(counts, name.lower()) for name in STATUS_TONES}
-    frame = pd.DataFrame({"Pairs": "", "Status": list(numbers), "Count": list(numbers.values())})
-    stacked_bar(
-        frame[frame["Count"] > 0], "Pairs", "Count", series="Status", key="generate_counts", tones=STATUS_TONES,
-        alt=", ".join(f"{count:,} {name.lower()}" for name, count in numbers.items()), is_horizontal=True,
-        look=Look(height=110, unit="pairs"),
-    )  # fmt: skip
-    if sheet.left_out_items:
-        st.caption(f"{sheet.left_out_items:,} more items were above the row limit of {sheet.row_limit:,}.")
-
-
-def show_failures(sheet: TrainingSheet) -> None:
-    """Items that failed, each with its reason."""
-    if not sheet.counts.errors:
-        return
-    failed = workbench.pairs.find(sheet.id, PairFilter(has_error=True), limit=MAX_ERRORS)
-    st.subheader("Items that failed", anchor=False)
-    frame = pd.DataFrame(
-        {"Item": [pair.item_ref for pair in failed], "Reason": [pair.generation_error for pair in failed]}
-    )
-    st.dataframe(frame, hide_index=True, height="content", alt="Items that failed, with reasons")
-    if sheet.counts.errors > MAX_ERRORS:
-        st.caption(f"The first {MAX_ERRORS} of {sheet.counts.errors:,}.")
-
-
-def details(sheet: TrainingSheet) -> pd.DataFrame:
-    """How a training sheet was made, to read."""
-    source = SOURCES[sheet.answer_source]
-    lines = {
-        "Sheet": workbench.sheets.get(sheet.sheet_id).name,
-        "Template": f"{sheet.template.name} v{sheet.template_version}",
-        "Label type": sheet.label_type,
-        "Mapping": ", ".join(f"{name} ← {column}" for name, column in sheet.mapping.items()),
-        "Answers": f"{source}: {sheet.answer_column}" if sheet.answer_column else source,
-        "Model": sheet.model_title,
-        "Filter": sheet.filter,
-        "Row limit": f"{sheet.row_limit:,}",
-    }
-    told = [(name, value) for name, value in lines.items() if value]
-    return pd.DataFrame(told, columns=["Detail", "Value"])
 
 
 def show_nothing() -> None:

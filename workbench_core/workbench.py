@@ -216,9 +216,7 @@ class Workbench:
     @cached_property
     def alerts(self) -> Alerts:
         """Standing conditions on endpoints, and their incidents."""
-        return Alerts(
-            self.store, self.serving, self.history, self.permissions, self.clock, endpoints=self.endpoints
-        )
+        return Alerts(self.store, self.serving, self.history, self.permissions, self.clock, endpoints=self.endpoints)
 
     @cached_property
     def monitoring(self) -> Monitoring:

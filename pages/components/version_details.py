@@ -161,7 +161,7 @@ def evaluate(version: ModelVersion) -> None:
 def compare(version: ModelVersion, others: list[int]) -> None:
     """Choose the version to compare with; what is missing is measured first."""
     with st.form("train_compare", border=False):
-        other = st.selectbox("With version", others, key="train_compare_with")
+        other = st.selectbox("With", others, format_func=lambda one: f"v{one}", key="train_compare_with")
         st.caption(f"Both on the test part of v{version.version}, as far as neither has seen it.")
         if st.form_submit_button("Compare", type="primary"):
             with guard():

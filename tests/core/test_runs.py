@@ -132,7 +132,6 @@ def test_cancelled_work_of_a_dead_process_is_not_resumed(runs, start):
 
 def test_stopping_the_worker_interrupts_and_the_next_one_resumes(runs, start):
     batches: list[int] = []
-    worker = Worker(runs, {"count": lambda context: stop_after_three(context)})
 
     def stop_after_three(context: RunContext) -> None:
         for number in range(3):
@@ -141,6 +140,7 @@ def test_stopping_the_worker_interrupts_and_the_next_one_resumes(runs, start):
         worker.stop(timeout=0.1)
         context.checkpoint(3, 10)
 
+    worker = Worker(runs, {"count": stop_after_three})
     run = start()
     worker.run_one()
     assert runs.get(run.id).status is RunStatus.INTERRUPTED
