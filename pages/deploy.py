@@ -115,7 +115,7 @@ def new_deployment(versions: list[ModelVersion]) -> None:
         offered = {version.version: version for version in versions if version.model_name == model}
         numbers = list(offered)
         version = st.selectbox(
-            "Version", numbers, index=numbers.index(int(number)) if number.isdigit() and int(number) in numbers else 0,
+            "Version", numbers, index=numbers.index(int(number)) if number.isdecimal() and int(number) in numbers else 0,
             format_func=lambda value: f"v{value}, {ago(offered[value].created_at)}",
             key=f"deploy_version_{model}_{number}",
         )  # fmt: skip

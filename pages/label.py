@@ -186,6 +186,7 @@ def follow_generation(training_sheet_id: str) -> None:
 
 def show_focus(sheet: TrainingSheet, show: str) -> None:
     """The review card over the queue."""
+    source = workbench.sheets.get(sheet.sheet_id)
     is_pending = show == "pending"
     statuses = list(ReviewStatus) if show == "all" else [ReviewStatus(show)]
     limit = WINDOW if is_pending else PAGE_SIZE
@@ -204,6 +205,7 @@ def show_focus(sheet: TrainingSheet, show: str) -> None:
             locked=reason_locked(sheet),
             done_title="Everything is reviewed" if is_pending else f"No {show} pairs",
             done_text="Close the review to train a model on the labelled pairs." if is_pending else "",
+            volume=source.source if source.source_kind == "volume" else "",
             labels=workbench.canonical_labels.lookup(
                 sheet.sheet_id, [pair.item_ref for pair in queue], sheet.label_type
             ),

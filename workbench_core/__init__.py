@@ -20,6 +20,7 @@ Shared by all features
 
 Data
     catalog               tables and folders of the lake, previews, uploads
+    pictures              pictures from people's files, made small and safe to show
     sheets                named pointers to source data with roles, filter and sample
 
 Generate and label

@@ -92,7 +92,7 @@ class ModelVersions:
 
     def get_by_text(self, model_name: str, version: str) -> ModelVersion:
         """One version, its number as it stands in an address; without a number the latest. Raises NotFound."""
-        if version.isdecimal():
+        if version.isdecimal() and len(version) < 10:
             return self.get(model_name, int(version))
         latest = None if version else self.latest(model_name)
         if latest is None:

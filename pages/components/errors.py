@@ -12,6 +12,7 @@ import streamlit as st
 from workbench_core.errors import NotFound, NotPermitted, WorkbenchError
 
 log = logging.getLogger(__name__)
+LONGEST = 500  # characters of a message that are shown
 
 
 @contextmanager
@@ -41,7 +42,7 @@ def show_kept_errors() -> None:
 def show_error(error: Exception) -> bool:
     """Say what happened and what to do next; an unknown error gets a reference that stands in the log too."""
     if isinstance(error, WorkbenchError):
-        text = f"{error.message}\n\n{error.hint}" if error.hint else error.message
+        text = "\n\n".join(_inert(part) for part in (error.message, error.hint) if part)
         if isinstance(error, NotFound):
             st.warning(text, icon=":material/search_off:")
         elif isinstance(error, NotPermitted):
@@ -56,3 +57,9 @@ def show_error(error: Exception) -> bool:
         icon=":material/error:",
     )
     return True
+
+
+def _inert(text: str) -> str:
+    """A message may quote what somebody typed or put into an address: it must not become a picture, link or colour."""
+    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    return shown.replace("[", "\\[").replace("://", ":\u2060//").replace("\x00", "")

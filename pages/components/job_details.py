@@ -13,9 +13,8 @@ from pages.components.rights import why_not
 from pages.components.training_form import ask_parameter, split_bar
 from workbench_core import cached
 from workbench_core.permissions import Action
-from workbench_core.ports import Json
 from workbench_core.training_gate import Split
-from workbench_core.training_jobs import TrainingJob
+from workbench_core.training_jobs import Json, TrainingJob
 
 FAMILIES = {
     "loss": ("Loss", Look(digits=3, height=260)),
@@ -178,12 +177,9 @@ def show_candidates(job_id: str) -> None:
         if isinstance(one, dict)
     ]
     st.markdown("**Candidates**, by cross-validation on the training part")
-    scores = {
-        name: st.column_config.NumberColumn(format="percent")
-        for name in lines[0]
-        if name not in {"Candidate", "Chosen"}
-    }
-    st.dataframe(pd.DataFrame(lines), hide_index=True, column_config=scores, alt="Candidates with their scores")
+    columns = {name: st.column_config.NumberColumn(format="percent", width="small") for name in list(lines[0])[2:]}
+    columns["Candidate"] = st.column_config.TextColumn(width="medium")
+    st.dataframe(pd.DataFrame(lines), hide_index=True, column_config=columns, alt="Candidates with their scores")
 
 
 def show_log(job_id: str) -> None:

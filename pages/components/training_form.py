@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -16,10 +15,7 @@ from pages.components.rights import why_not
 from workbench_core import cached
 from workbench_core.permissions import Action
 from workbench_core.training_gate import GateSummary, Shares, Split
-from workbench_core.training_jobs import Candidate, JobRequest, RetrainProposal
-
-if TYPE_CHECKING:
-    from workbench_core.ports import Json, Trainer
+from workbench_core.training_jobs import Candidate, JobRequest, Json, RetrainProposal, Trainer
 
 DESCRIPTIONS = {
     "classifier": "Seconds to minutes. Tries several text classifiers by cross-validation and keeps the best.",

@@ -87,9 +87,9 @@ def show_result(compared: VersionComparison) -> None:
                 f"{newer} is wrong where {older} is right",
             ),
             ("Tied", f"{items.ties:,}"),
-            ("Difference", f"{items.delta:+.1%}", "Mean over the items, newer minus older"),
+            ("Difference", f"{items.delta:+.1%}"),
         ],
-        width=110,
+        width=130,
     )
     left, right = st.columns([1, 2])
     with left, st.container(border=True):

@@ -105,13 +105,14 @@ def worked(tmp_path_factory, addresses) -> Iterator[Workbench]:
     world = Improving.over(opened, folder)
     task = world.html_task()
     world.judge([301, 304], rating="negative")
+    del opened.__dict__["serving"]  # the pages ask the real one, which serves nothing yet
     addresses |= {
         "data?sheet": world.sheet_id,
         "data?table": SOURCE,
         "prompt_templates?template": world.template_id,
         "generate?training_sheet": task.training_sheet_id,
         "label?sheet": task.training_sheet_id,
-        "train?training_sheet": task.training_sheet_id,
+        "train?training_sheet": opened.training_sheets.find(search="Plain mails")[0].id,
         "train?job": opened.training_jobs.find()[0].id,
         "train?retrain": MODEL,
         "train?open": f"{MODEL}/1",
@@ -139,7 +140,7 @@ def assert_is_calm(page) -> None:
     assert not page.error, page.error[0].value
     assert len(page.warning) == 1, [warning.value for warning in page.warning]
     text = page.warning[0].value
-    assert len(text) < 600, "nobody reads that"
+    assert len(text) < 700, "nobody reads that"
     assert "Traceback" not in text
     assert "evil.example" not in text or "\\[" in text, "a text of the address became a picture or link"
 
@@ -195,9 +196,7 @@ def test_what_was_deleted_is_told_calmly(worked, open_page):
     worked.sheets.move(sheet.id, "delete", by=ANN)
     worked.prompt_templates.delete(template.id, by=ANN)
     assert_is_calm(open_page("prompt_templates", template=template.id))
-    page = open_page("data", sheet=sheet.id)
-    assert not page.error
-    assert "Deleted" in " ".join(markdown.value for markdown in page.markdown)
+    assert_is_calm(open_page("data", sheet=sheet.id))
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)
@@ -214,3 +213,5 @@ def test_hostile_choices_fall_back(worked, open_page, value):
         page = open_page(name, **{param: value})
         assert not page.error, (name, param, page.error[0].value)
         assert len(page.warning) <= 1, (name, param)
+    page = open_page("deploy", model=MODEL, version=value)
+    assert not page.error, page.error[0].value

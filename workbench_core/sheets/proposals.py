@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from workbench_core.pictures import IMAGE_ENDINGS
 from workbench_core.ports import Column, Lake, Selection
 from workbench_core.sheets.model import SheetDraft
 
@@ -15,7 +16,6 @@ LONG_TEXT = 60  # mean characters above which a string column is proposed as tex
 _SAMPLE = 50  # rows that are looked at
 _INEXACT = ("DOUBLE", "FLOAT", "REAL")
 _IMAGE_HINTS = ("image", "img", "photo", "picture", "thumbnail")
-_IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def propose(lake: Lake, source: str) -> SheetDraft:
@@ -76,7 +76,7 @@ def _looks_like_images(name: str, values: Sequence[str]) -> bool:
     """Paths of pictures by their endings, or by the name of the column when the values have no spaces."""
     if not values:
         return False
-    if all(value.lower().endswith(_IMAGE_ENDINGS) for value in values):
+    if all(value.lower().endswith(IMAGE_ENDINGS) for value in values):
         return True
     return any(hint in name.lower() for hint in _IMAGE_HINTS) and not any(" " in value for value in values)
 

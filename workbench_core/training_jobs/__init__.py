@@ -1,5 +1,6 @@
 """Training jobs: the gate, the submission, the live curves, and the registered version with its exact lineage."""
 
+from workbench_core.ports import Json, Trainer
 from workbench_core.training_jobs.model import (
     LIFECYCLE,
     Candidate,
@@ -24,8 +25,10 @@ __all__ = [
     "JobEvent",
     "JobRequest",
     "JobStatus",
+    "Json",
     "PairDifference",
     "RetrainProposal",
+    "Trainer",
     "TrainingJob",
     "TrainingJobs",
     "model_name_from",

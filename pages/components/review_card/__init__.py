@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import streamlit as st
 
@@ -18,6 +19,7 @@ from pages.components.records import pretty
 from pages.components.review_card.entries import Entry, Reply, carry_out, read_log
 from workbench_core.canonical_labels import CanonicalLabel, same_answer
 from workbench_core.pairs import LIFECYCLE, Pair, Pairs, ResponseSource, ReviewStatus
+from workbench_core.pictures import IMAGE_ENDINGS
 from workbench_core.usage import Use
 
 __all__ = ["CardView", "Reply", "carry_out_decisions", "review_card"]
@@ -46,7 +48,8 @@ class CardView:
     """What the card is about: its training sheet, the queue and what is around it.
 
     `queue` names the queue: when it changes, the card starts anew. With `is_cut` there are more items behind the last
-    one. `pending` and `total` count the whole training sheet. `locked` says why nothing can be decided, if so.
+    one. `pending` and `total` count the whole training sheet. `locked` says why nothing can be decided, if so. With a
+    `volume`, the items are its files, and pictures among them are shown.
     """
 
     training_sheet_id: str
@@ -61,6 +64,7 @@ class CardView:
     done_title: str = "Nothing left to review here"
     done_text: str = "Every item of this queue has been decided."
     labels: Mapping[str, CanonicalLabel] = field(default_factory=dict)
+    volume: str = ""
 
 
 def carry_out_decisions(training_sheet_id: str, service: Pairs, *, by: str) -> None:
@@ -100,7 +104,7 @@ def _data(queue: Sequence[Pair], view: CardView) -> dict[str, object]:
     return {
         "card": view.training_sheet_id,
         "rev": f"{view.training_sheet_id}:{view.queue}",
-        "items": [_item(pair, view.labels.get(pair.item_ref)) for pair in queue],
+        "items": [_item(pair, view.labels.get(pair.item_ref), view.volume) for pair in queue],
         "kind": view.kind,
         "classes": list(view.classes),
         "actions": {status.value: LIFECYCLE.actions(status) for status in ReviewStatus},
@@ -124,7 +128,7 @@ def _reply(reply: Reply) -> dict[str, object]:
     return values
 
 
-def _item(pair: Pair, label: CanonicalLabel | None) -> dict[str, object]:
+def _item(pair: Pair, label: CanonicalLabel | None, volume: str) -> dict[str, object]:
     prompts = [message.content for message in pair.messages if message.role == "user"]
     differs = label is not None and not same_answer(label.answer, pair.answer)
     return {
@@ -135,11 +139,17 @@ def _item(pair: Pair, label: CanonicalLabel | None) -> dict[str, object]:
         "status": pair.review_status.value,
         "answer": pretty(pair.answer),
         "variables": [{"name": name, "text": _shortened(text)} for name, text in pair.variables.items()],
+        "picture": _picture_address(volume, pair.item_ref),
         "prompt": _shortened(prompts[-1]) if prompts else "",
         "canonical": label.answer if label is not None and differs else "",
         "badges": _badges(pair),
         "hint": _hint(pair),
     }
+
+
+def _picture_address(volume: str, path: str) -> str:
+    """Where the app serves a file of a volume as a picture (see app.py); empty for other items."""
+    return f"/pictures/{quote(volume)}/{quote(path)}" if volume and path.lower().endswith(IMAGE_ENDINGS) else ""
 
 
 def _badges(pair: Pair) -> list[dict[str, str]]:

@@ -397,6 +397,7 @@ class Card {
   }
 
   sourceParts(item) {
+    const pictures = item.picture ? [this.picture(item)] : []
     const parts = item.variables.map(({ name, text }) => {
       const box = make('div')
       const value = make('div', text, text.length > 80 || text.includes('\n') ? 'value long' : 'value')
@@ -408,7 +409,16 @@ class Card {
     prompt.open = this.isPromptOpen ?? !item.variables.length
     prompt.ontoggle = () => { this.isPromptOpen = prompt.open }
     prompt.append(make('summary', 'Prompt'), make('div', item.prompt, 'value long'))
-    return [...parts, prompt]
+    return [...pictures, ...parts, prompt]
+  }
+
+  picture(item) {
+    const image = make('img')
+    image.className = 'picture'
+    image.alt = `The picture ${item.ref}`
+    image.onerror = () => image.replaceWith(make('div', 'This picture cannot be shown.', 'label'))
+    image.src = item.picture
+    return image
   }
 
   drawAnswer(item) {
