@@ -109,13 +109,14 @@ def new_deployment(versions: list[ModelVersion]) -> None:
         return
     models = list(dict.fromkeys(version.model_name for version in versions))
     wanted, number = st.query_params.get("model", ""), st.query_params.get("version", "")
+    asked = int(number) if number.isdecimal() else 0
     with st.grid(min_column_width=220):
         model = st.selectbox("Model", models, index=models.index(wanted) if wanted in models else 0,
                              key=f"deploy_model_{wanted}")  # fmt: skip
         offered = {version.version: version for version in versions if version.model_name == model}
         numbers = list(offered)
         version = st.selectbox(
-            "Version", numbers, index=numbers.index(int(number)) if number.isdecimal() and int(number) in numbers else 0,
+            "Version", numbers, index=numbers.index(asked) if asked in numbers else 0,
             format_func=lambda value: f"v{value}, {ago(offered[value].created_at)}",
             key=f"deploy_version_{model}_{number}",
         )  # fmt: skip

@@ -15,6 +15,7 @@ from pages.components.identity import current_user
 from pages.components.layout import (
     ago,
     choose_in_url,
+    close_popover,
     empty_state,
     flash,
     metric_row,
@@ -24,6 +25,7 @@ from pages.components.layout import (
     plain,
     run_progress,
     words,
+    work_popover,
 )
 from pages.components.records import show_row
 from pages.components.rights import why_not
@@ -82,7 +84,9 @@ def show_gaps() -> None:
 
 def run_analysis(titles: dict[str, tuple[str, int]]) -> None:
     """Choose a version and look for its gaps in the background."""
-    with st.popover("Run analysis", icon=":material/troubleshoot:", type="primary", disabled=bool(refusal)):
+    with work_popover(
+        "Run analysis", key="improve_run", icon=":material/troubleshoot:", kind="primary", disabled=bool(refusal)
+    ):
         chosen = st.selectbox("Version", list(titles), key="improve_version")
         st.caption(
             "Looks at its held-out evaluation items and at judged answers, and searches the sheet's columns and the "
@@ -92,6 +96,7 @@ def run_analysis(titles: dict[str, tuple[str, int]]) -> None:
             with guard():
                 workbench.gaps.analyse(*titles[chosen], by=user)
                 st.session_state["improve_followed"] = titles[chosen]
+                close_popover("improve_run")
                 st.rerun()
     if refusal:
         st.caption(refusal)

@@ -268,7 +268,9 @@ def _monitor_sentence(facts: _Facts) -> str:
     n = facts.counts
     if n["incidents"]:
         return f"{n['incidents']:,} nobody has acknowledged"
-    return f"{n['rules']:,} alert rules watch" if n["rules"] else "No alert rule watches yet"
+    if not n["rules"]:
+        return "No alert rule watches yet"
+    return "1 alert rule watches" if n["rules"] == 1 else f"{n['rules']:,} alert rules watch"
 
 
 def _improve_sentence(facts: _Facts) -> str:

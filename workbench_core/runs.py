@@ -275,21 +275,27 @@ class Runs:
         limit = self._clock() - timedelta(seconds=STALE_SECONDS)
         lost = [str(row["id"]) for row in found if row["status"] == "interrupted" or _is_dead(row, limit)]
         if lost:
-            self._store.execute(
-                "UPDATE runs SET status = 'queued', worker = '', message = 'Resumed after an interruption' "
-                "WHERE id IN :ids AND status IN ('running', 'interrupted') AND cancel_requested = FALSE",
-                touches="runs",
-                ids=lost,
-            )
-            self._store.execute(
-                "UPDATE runs SET status = 'cancelled', finished_at = :now "
-                "WHERE id IN :ids AND status IN ('running', 'interrupted')",
-                touches="runs",
-                ids=lost,
-                now=self._clock(),
-            )
+            with self._store.transaction():
+                self._end_lost(lost)
+                self._store.execute(
+                    "UPDATE runs SET status = 'queued', worker = '', message = 'Resumed after an interruption' "
+                    "WHERE id IN :ids AND status IN ('running', 'interrupted')",
+                    touches="runs",
+                    ids=lost,
+                )
             self.wake.set()
         return [self.get(run_id) for run_id in lost]
+
+    def _end_lost(self, lost: list[str]) -> None:
+        """Lost work that must not go on: a person cancelled it, or started the same work anew."""
+        self._store.execute(
+            "UPDATE runs SET status = 'cancelled', finished_at = :now WHERE id IN :ids AND (cancel_requested = TRUE "
+            "OR EXISTS (SELECT 1 FROM runs newer WHERE newer.kind = runs.kind AND newer.subject_id = runs.subject_id "
+            "AND newer.queued_at > runs.queued_at AND newer.status IN ('queued', 'running', 'interrupted')))",
+            touches="runs",
+            ids=lost,
+            now=self._clock(),
+        )
 
 
 class Worker:

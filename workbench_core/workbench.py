@@ -309,6 +309,8 @@ class Workbench:
         worker = Worker(self.runs, handlers, threads=self.settings.worker_threads)
         worker.every(60, self.alerts.evaluate)
         worker.every(30, self.endpoints.reconcile)
+        worker.every(60, self.training_jobs.settle)
+        worker.every(60, self.evaluations.settle)
         return worker
 
     def close(self) -> None:

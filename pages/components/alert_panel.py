@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.components.errors import guard
-from pages.components.layout import ago, flash, plain, status_badge, words
+from pages.components.layout import ago, close_popover, flash, plain, status_badge, words, work_popover
 from workbench_core import cached
 from workbench_core.alerts import LIFECYCLE, AlertMetric, AlertRule, Condition, Incident, RuleDraft, Severity
 
@@ -29,7 +29,8 @@ def alert_panel(endpoint: str, *, by: str, may_manage: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Rules", anchor=False, width="content")
         st.space("stretch")
-        with st.popover("New rule", icon=":material/add_alert:", disabled=not may_manage), guard():
+        new = work_popover("New rule", key="monitor_new_rule", icon=":material/add_alert:", disabled=not may_manage)
+        with new, guard():
             new_rule(endpoint, by=by)
     rules = alerts.rules(endpoint=endpoint)
     for rule in rules:
@@ -111,4 +112,5 @@ def new_rule(endpoint: str, *, by: str) -> None:
         )  # fmt: skip
         made = cached.workbench().alerts.create_rule(endpoint, draft, by=by)
         flash(f"The rule “{made.draft.name}” is evaluated every minute from now on.")
+        close_popover("monitor_new_rule")
         st.rerun()

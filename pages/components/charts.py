@@ -32,6 +32,7 @@ _GRID = {"light": "#E4E9F0", "dark": "#243044"}
 _TEXT = {"light": "#475467", "dark": "#A9B6C9"}
 _RAMP = {"light": ("#F4F7FC", "#2F6FDE"), "dark": ("#141C2A", "#5B93F0")}
 _LABEL = 42  # characters of a category before it is cut
+FEW_POINTS = 3  # up to this many known values are also drawn as points: one alone has no line
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def line_chart(
             x=part[x],
             y=part[y],
             name=_text(name),
-            mode="lines" if len(part) > 1 else "markers",
+            mode="lines" if part[y].notna().sum() > FEW_POINTS else "lines+markers",
             line={"width": 2},
             connectgaps=False,
             hovertemplate=f"%{{y:{look.number}}}{look.suffix}",

@@ -50,7 +50,8 @@ ERROR = {"format": "percent", "width": "small"}
 
 def show_gap(gap: Gap) -> None:
     """Everything about one gap."""
-    found = f"{gap.model_name} v{gap.version} · found {ago(gap.first_seen_at)} · seen {gap.occurrences} ×"
+    seen = "once" if gap.occurrences == 1 else f"{gap.occurrences} times"
+    found = f"{gap.model_name} v{gap.version} · found {ago(gap.first_seen_at)} · seen {seen}"
     actions = page_header(plain(f"Where {gap.description}"), plain(found), status=gap.status, is_demo=gap.is_demo)
     with actions:
         gap_actions(gap)

@@ -14,7 +14,7 @@ from pages.components.training_form import ask_parameter, split_bar
 from workbench_core import cached
 from workbench_core.permissions import Action
 from workbench_core.training_gate import Split
-from workbench_core.training_jobs import Json, TrainingJob
+from workbench_core.training_jobs import JobEvent, Json, TrainingJob
 
 FAMILIES = {
     "loss": ("Loss", Look(digits=3, height=260)),
@@ -22,6 +22,7 @@ FAMILIES = {
     "": ("Score while training", Look(is_share=True, digits=1, height=260, low=None)),
 }
 SHOWN_PAIRS = 500
+SHOWN_EVENTS = 12
 
 
 def show_job(job: TrainingJob) -> None:
@@ -185,12 +186,22 @@ def show_candidates(job_id: str) -> None:
 def show_log(job_id: str) -> None:
     """What happened, newest first."""
     st.markdown("**Log**")
-    with st.container(border=True, gap="xsmall", height=420):
-        for event in cached.workbench().training_jobs.events(job_id):
-            by = f" · {plain(event.by)}" if event.by else ""
-            message = plain(event.message)
-            st.markdown(f":red[{message}]" if event.kind == "error" else message)
-            st.caption(f"{event.happened_at:%H:%M:%S} UTC · {ago(event.happened_at)}{by}")
+    events = cached.workbench().training_jobs.events(job_id)
+    with st.container(border=True, gap="xsmall"):
+        for event in events[:SHOWN_EVENTS]:
+            show_event(event)
+        if earlier := events[SHOWN_EVENTS:]:
+            with st.expander(f"{len(earlier):,} earlier entries"):
+                for event in earlier:
+                    show_event(event)
+
+
+def show_event(event: JobEvent) -> None:
+    """One line of the log."""
+    by = f" · {plain(event.by)}" if event.by else ""
+    message = plain(event.message)
+    st.markdown(f":red[{message}]" if event.kind == "error" else message)
+    st.caption(f"{event.happened_at:%H:%M:%S} UTC · {ago(event.happened_at)}{by}")
 
 
 # --- data and settings -----------------------------------------------------------------------------------------------

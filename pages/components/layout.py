@@ -16,6 +16,7 @@ from workbench_core.runs import Run
 if TYPE_CHECKING:
     import pandas as pd
     from streamlit.elements.lib.column_types import ColumnConfig
+    from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 Color: TypeAlias = Literal["gray", "blue", "green", "orange", "red", "violet"]
 STATUS_COLORS: Mapping[str, Color] = {
@@ -137,6 +138,20 @@ def empty_state(message: str, *, icon: str = ":material/inbox:") -> st.delta_gen
         st.markdown(icon, width="content")
         st.markdown(message, width="content", text_alignment="center")
         return st.container(horizontal=True, horizontal_alignment="center")
+
+
+def work_popover(
+    label: str, *, key: str, icon: str, kind: Literal["primary", "secondary"] = "secondary", disabled: bool = False
+) -> PopoverContainer:
+    """A popover with work to do in it; `close_popover(key)` before a rerun closes it, so that it covers no result."""
+    if st.session_state.pop(f"{key}_close", False):
+        st.session_state[key] = False
+    return st.popover(label, key=key, icon=icon, type=kind, disabled=disabled, on_change="rerun")
+
+
+def close_popover(key: str) -> None:
+    """Close a popover in the next run."""
+    st.session_state[f"{key}_close"] = True
 
 
 def metric_row(tiles: Sequence[tuple[str, str] | tuple[str, str, str]], *, width: int = 150) -> None:

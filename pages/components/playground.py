@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components.errors import guard
-from pages.components.layout import flash, percent, plain, words
+from pages.components.layout import close_popover, flash, percent, plain, words, work_popover
 from pages.components.records import show_answer
 from workbench_core import cached
 from workbench_core.endpoints import Endpoint, QueryResult, SheetRow
@@ -97,7 +97,7 @@ def ask_for_feedback(endpoint: Endpoint, result: QueryResult, given: FeedbackIte
             cached.workbench().feedback.submit(result.request_id, rating=Rating.POSITIVE, by=by)
             flash("Thank you: kept as good.")
             st.rerun()
-        with st.popover("Not good", icon=":material/thumb_down:"), guard():
+        with work_popover("Not good", key=_key(endpoint, "not_good"), icon=":material/thumb_down:"), guard():
             correct(endpoint, result, by=by)
 
 
@@ -119,6 +119,7 @@ def correct(endpoint: Endpoint, result: QueryResult, *, by: str) -> None:
             comment=comment or "", by=by,
         )  # fmt: skip
         flash("Thank you: kept as not good. It helps to find gaps.")
+        close_popover(_key(endpoint, "not_good"))
         st.rerun()
 
 

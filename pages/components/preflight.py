@@ -94,5 +94,4 @@ def _samples(samples: tuple[RenderedItem, ...], *, key: str) -> None:
     if sample.error:
         st.warning(plain(sample.error), icon=":material/error:")
         return
-    with st.container(height=320, autoscroll=False):
-        show_messages(sample.messages)
+    show_messages(sample.messages)

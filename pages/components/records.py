@@ -13,6 +13,7 @@ from pages.components.layout import plain
 from workbench_core.pairs import Message
 
 LONG = 80  # characters above which a value gets its own block
+LONGEST = 900  # characters above which the rest of a value has to be opened; a box that scrolls cannot be focused
 _ROLES = {"system": ":material/tune:", "user": ":material/person:", "assistant": ":material/smart_toy:"}
 
 
@@ -28,12 +29,21 @@ def show_row(values: Mapping[str, object], *, images: Mapping[str, bytes] | None
     for name, text in texts.items():
         if len(text) > LONG or "\n" in text:
             st.caption(plain(name))
-            with st.container(border=True, height=220 if len(text) > 900 else "content"):
-                st.text(text)
+            with st.container(border=True):
+                _long_text(text)
     short = [(name, text) for name, text in texts.items() if len(text) <= LONG and "\n" not in text]
     if short:
         frame = pd.DataFrame(short, columns=["Column", "Value"])
         st.dataframe(frame, hide_index=True, height="content", alt="Values of the row")
+
+
+def _long_text(text: str) -> None:
+    if len(text) <= LONGEST:
+        st.text(text)
+        return
+    st.text(f"{text[:LONGEST]} …")
+    with st.expander(f"All {len(text):,} characters"):
+        st.text(text)
 
 
 def show_messages(messages: Sequence[Message], answer: str = "") -> None:

@@ -6,7 +6,17 @@ import streamlit as st
 
 from pages.components.errors import guard, guard_callback
 from pages.components.identity import current_user
-from pages.components.layout import ago, flash, metric_row, page_header, plain, run_progress, words
+from pages.components.layout import (
+    ago,
+    close_popover,
+    flash,
+    metric_row,
+    page_header,
+    plain,
+    run_progress,
+    words,
+    work_popover,
+)
 from pages.components.rights import why_not
 from workbench_core import cached
 from workbench_core.labeling_tasks import LIFECYCLE, NEEDS_NOTE, LabelingTask, TaskStatus
@@ -96,7 +106,7 @@ def task_actions(task: LabelingTask) -> None:
                 on_click=move, args=(task.id, action), disabled=bool(refusal), help=refusal or None,
             )  # fmt: skip
     if task.is_open:
-        with st.popover("Assign", icon=":material/person_add:", disabled=bool(refusal)):
+        with work_popover("Assign", key="improve_assign_open", icon=":material/person_add:", disabled=bool(refusal)):
             assign(task)
     if refusal:
         st.caption(refusal)
@@ -110,6 +120,7 @@ def assign(task: LabelingTask) -> None:
             with guard():
                 cached.workbench().labeling_tasks.assign(task.id, person, by=current_user())
                 flash(f"Assigned to {person.strip()}.")
+                close_popover("improve_assign_open")
                 st.rerun()
 
 

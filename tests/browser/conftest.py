@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -121,11 +122,18 @@ def sheets(workbench, home) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def server(home, sheets) -> Iterator[str]:
-    """The address of the running app; its log must not hold a traceback in the end."""
+    """The address of the running app."""
+    with running(home) as url:
+        yield url
+
+
+@contextmanager
+def running(home: Path) -> Iterator[str]:
+    """The app over a home, in a process of its own; give its address. Its log must not hold a traceback in the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    log = home / "server.log"
+    log = home / f"server-{port}.log"
     command = [
         sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
         "--server.headless=true", "--server.fileWatcherType=none", "--client.showErrorDetails=full",
@@ -171,9 +179,23 @@ def chromium():
 @pytest.fixture
 def app(server, chromium, request) -> Iterator[App]:
     """One fresh browser profile with the app; parametrize it with the options of a context, a phone for example."""
-    options = {"viewport": {"width": 1440, "height": 900}, **getattr(request, "param", {})}
-    context = chromium.new_context(**options)
-    opened = App(context.new_page(), server)
+    with tab(chromium, server, **getattr(request, "param", {})) as opened:
+        yield opened
+
+
+@contextmanager
+def tab(chromium, url: str, **options: object) -> Iterator[App]:
+    """A tab in a fresh browser profile; nothing may have gone wrong in it in the end."""
+    context = chromium.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+    opened = App(context.new_page(), url)
     yield opened
     context.close()
     assert not opened.problems, opened.problems
+
+
+@pytest.fixture
+def expect():
+    """Playwright's `expect`, imported only where a browser test runs."""
+    from playwright.sync_api import expect
+
+    return expect

@@ -149,6 +149,17 @@ def test_stopping_the_worker_interrupts_and_the_next_one_resumes(runs, start):
     assert batches == list(range(10))
 
 
+def test_interrupted_work_that_was_started_anew_is_not_resumed_as_well(runs, start):
+    old = start()
+    worker = Worker(runs, {"count": lambda context: (worker.stop(timeout=0.1), context.checkpoint(1, 10))})
+    worker.run_one()
+    assert runs.get(old.id).status is RunStatus.INTERRUPTED
+    new = start()
+    runs.recover()
+    assert runs.get(old.id).status is RunStatus.CANCELLED
+    assert runs.get(new.id).status is RunStatus.QUEUED
+
+
 def test_rate_and_time_left_count_this_attempt_only(runs, start, clock):
     run = start()
     runs.report(run.id, done=50, total=100, message="")

@@ -232,5 +232,6 @@ def test_names_from_people_are_shown_as_they_are(workbench, open_page):
     name = "**bold** [x](https://example.com) :red[red] $x$ <b>"
     template = workbench.prompt_templates.create(replace(CLASSIFICATION, name=name), by=ANN)
     page = open_page("prompt_templates", template=template.id)
-    assert page.title[0].value.replace("\\", "") == name
+    shown = page.title[0].value.replace("\\", "").replace("\u2060", "")  # what keeps marks and links from working
+    assert shown == name
     assert "**bold**" not in page.title[0].value
