@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -100,7 +101,7 @@ def test_importing_the_core_is_quick_and_light():
     began = time.perf_counter()
     found = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
-    assert time.perf_counter() - began < 0.5 * 3, "three times the target, for a busy machine"
+    assert time.perf_counter() - began < 0.5, "the start of Python included"
 
 
 def test_opening_the_workbench_loads_no_machine_learning_library():
@@ -126,8 +127,11 @@ def test_no_path_of_a_machine_and_no_word_of_how_it_was_made():
 
 
 def test_the_hidden_option_that_keeps_reruns_fast_is_set():
-    import tomllib
-
     config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
     assert config["runner"]["postScriptGC"] is False
     assert config["browser"]["gatherUsageStats"] is False
+
+
+def test_without_a_sign_in_only_this_machine_reaches_the_app():
+    config = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["server"]["address"] == "localhost"

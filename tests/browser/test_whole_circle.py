@@ -43,6 +43,10 @@ class Person:
         place = self.page.locator(f".st-key-{key}") if key else self.page
         place.get_by_role("button", name=name, exact=isinstance(name, str)).click()
 
+    def press_inside(self, name: str) -> None:
+        """Press a button in what has opened below another one."""
+        self.page.get_by_test_id("stPopoverBody").get_by_role("button", name=name, exact=True).click()
+
     def fill(self, label: str, text: str) -> None:
         """Write into a field and leave it."""
         field = self.page.get_by_label(label, exact=True)
@@ -230,7 +234,7 @@ def review_by_hand(person: Person, truth: dict[str, str]) -> None:
     approve_all(person, FIRST - 7)
     person.press("Close review")
     person.page.get_by_text("Leave out 1 undecided pairs").click()
-    person.press("Close review", key="label_close")
+    person.press_inside("Close review")
     person.expect(person.page.get_by_role("button", name="Train a model")).to_be_visible()
 
 
@@ -250,7 +254,7 @@ def close_the_review(person: Person) -> None:
     """Everything has a canonical label already: nothing is left to review."""
     person.sees_number("Pending", "0")
     person.press("Close review")
-    person.press("Close review", key="label_close")
+    person.press_inside("Close review")
     person.expect(person.page.get_by_role("button", name="Train a model")).to_be_visible()
 
 
@@ -351,7 +355,7 @@ def label_the_gap(person: Person, workbench: Workbench, truth: dict[str, str]) -
     """Queue unlabelled items like these, label some with the class keys and the rest as many people would, accept."""
     person.press("Create task")
     person.fill("Items", str(TASK_ITEMS))
-    person.press("Create task", key="improve_create_task")
+    person.press_inside("Create task")
     person.sees_heading(re.compile("^Fill gap: .*format is html"))
     person.sees_number("Held out", str(TASK_ITEMS // 2))
     person.expect(person.page.get_by_text(f"0 of {TASK_ITEMS} items decided")).to_be_visible(timeout=60_000)
@@ -383,7 +387,7 @@ def retrain_and_compare(person: Person) -> None:
     person.press("Start training")
     await_version(person, 2)
     person.press("Compare")
-    person.press("Compare", key="train_compare")
+    person.press_inside("Compare")
     person.sees_heading(f"{MODEL} v2 against v1")
     person.sees("Difference with its 95 % interval", within=LONG)
     person.sees(re.compile(r"^v2 against v1: "))
