@@ -1,4 +1,4 @@
-"""Typed values out of store rows; the one place that turns a column into a Python type."""
+"""Between store rows and Python: typed values out of columns, JSON into them, and text to search them by."""
 
 from __future__ import annotations
 
@@ -77,3 +77,9 @@ def json_object(row: Row, name: str) -> dict[str, Json]:
 def to_json(value: object) -> str:
     """JSON text as tables keep it: readable, without ASCII escapes."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def search_pattern(search: str) -> str:
+    """What a person typed, for `LOWER(column) LIKE LOWER(:pattern) ESCAPE '!'`; every character counts as itself."""
+    escaped = search.strip().replace("!", "!!").replace("%", "!%").replace("_", "!_")
+    return f"%{escaped}%"

@@ -373,17 +373,16 @@ class CanonicalLabels:
 
 
 def _where(wanted: LabelFilter) -> tuple[str, dict[str, str | int]]:
-    escaped = wanted.search.strip().lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     params: dict[str, str | int] = {
         "sheet": wanted.sheet_id,
         "label_type": wanted.label_type,
         "labeled_by": wanted.labeled_by,
         "minimum_reuse": wanted.minimum_reuse,
-        "pattern": f"%{escaped}%",
+        "pattern": rows.search_pattern(wanted.search),
     }
     return (
         "(:sheet = '' OR sheet_id = :sheet) AND (:label_type = '' OR label_type = :label_type) "
         "AND (:labeled_by = '' OR labeled_by = :labeled_by) AND reuse_count >= :minimum_reuse "
-        "AND LOWER(item_ref || ' ' || answer || ' ' || notes) LIKE :pattern ESCAPE '!'",
+        "AND LOWER(item_ref || ' ' || answer || ' ' || notes) LIKE LOWER(:pattern) ESCAPE '!'",
         params,
     )

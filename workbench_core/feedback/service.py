@@ -155,19 +155,18 @@ class Feedback:
         offset: int = 0,
     ) -> list[FeedbackItem]:
         """Feedback that matches, newest first (FB-2)."""
-        escaped = search.strip().lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
         found = self._store.query(
             f"SELECT {_COLUMNS} {_FROM} WHERE :endpoint IN ('', e.name) AND :model IN ('', f.model_name) "
             "AND (CAST(:version AS INTEGER) IS NULL OR f.version = :version) "
             "AND f.rating IN :ratings AND f.status IN :statuses "
-            "AND LOWER(f.input || ' ' || f.output || ' ' || f.correction || ' ' || f.comment) LIKE :pattern ESCAPE '!' "
+            "AND LOWER(f.input || ' ' || f.output || ' ' || f.correction || ' ' || f.comment) LIKE LOWER(:pattern) ESCAPE '!' "
             "ORDER BY f.created_at DESC, f.id LIMIT :limit OFFSET :offset",
             endpoint=endpoint,
             model=model_name,
             version=version,
             ratings=[rating] if rating else list(Rating),
             statuses=[status] if status else list(FeedbackStatus),
-            pattern=f"%{escaped}%",
+            pattern=rows.search_pattern(search),
             limit=limit,
             offset=offset,
         )

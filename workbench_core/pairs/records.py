@@ -170,11 +170,10 @@ def where_of(training_sheet_id: str, wanted: PairFilter) -> tuple[str, dict[str,
         parts.append("allowed_uses LIKE :use AND prohibited_uses NOT LIKE :use")
         params["use"] = f"%{json.dumps(wanted.eligible_for.value)}%"
     if wanted.search.strip():
-        escaped = wanted.search.strip().lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
         parts.append(
-            "LOWER(item_ref || ' ' || answer || ' ' || variables || ' ' || review_note) LIKE :pattern ESCAPE '!'"
+            "LOWER(item_ref || ' ' || answer || ' ' || variables || ' ' || review_note) LIKE LOWER(:pattern) ESCAPE '!'"
         )
-        params["pattern"] = f"%{escaped}%"
+        params["pattern"] = rows.search_pattern(wanted.search)
     return " AND ".join(parts), params
 
 

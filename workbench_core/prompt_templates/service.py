@@ -46,7 +46,7 @@ _COLUMNS = (
 )
 _MATCHES = (
     "status IN :statuses AND (:label_type = '' OR label_type = :label_type) "
-    "AND LOWER(name || ' ' || description) LIKE :pattern ESCAPE '!'"
+    "AND LOWER(name || ' ' || description) LIKE LOWER(:pattern) ESCAPE '!'"
 )
 
 
@@ -327,11 +327,10 @@ def _rendered(renderer: Renderer, item_ref: str, variables: Mapping[str, str]) -
 
 def _wanted(status: TemplateStatus | None, label_type: str, search: str) -> dict[str, str | list[TemplateStatus]]:
     """The parameters of `_MATCHES`."""
-    escaped = search.strip().lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
     return {
         "statuses": [status] if status else list(TemplateStatus),
         "label_type": label_type,
-        "pattern": f"%{escaped}%",
+        "pattern": rows.search_pattern(search),
     }
 
 

@@ -150,7 +150,7 @@ class Sheets:
             "AND LOWER(name || ' ' || description || ' ' || source) LIKE LOWER(:pattern) ESCAPE '!' "
             "ORDER BY updated_at DESC, id LIMIT :limit OFFSET :offset",
             statuses=[status] if status else [s for s in SheetStatus if s is not SheetStatus.DELETED],
-            pattern=_pattern(search),
+            pattern=rows.search_pattern(search),
             limit=limit,
             offset=offset,
         )
@@ -362,8 +362,3 @@ def _identifier_problems(check: IdentifierCheck) -> list[str]:
     if check.duplicates:
         problems.append(f"The identifier {check.column} repeats itself in {check.duplicates:,} rows.")
     return problems
-
-
-def _pattern(search: str) -> str:
-    escaped = search.strip().replace("!", "!!").replace("%", "!%").replace("_", "!_")
-    return f"%{escaped}%"

@@ -187,15 +187,14 @@ class TrainingSheets:
         offset: int = 0,
     ) -> list[TrainingSheet]:
         """Training sheets with their counts, newest first; archived ones only when asked for by status (TS-4)."""
-        escaped = search.strip().lower().replace("!", "!!").replace("%", "!%").replace("_", "!_")
         found = self._store.query(
             f"SELECT {COLUMNS} FROM training_sheets WHERE status IN :statuses "
             "AND (:sheet = '' OR sheet_id = :sheet) "
-            "AND LOWER(name || ' ' || description || ' ' || label_type) LIKE :pattern ESCAPE '!' "
+            "AND LOWER(name || ' ' || description || ' ' || label_type) LIKE LOWER(:pattern) ESCAPE '!' "
             "ORDER BY created_at DESC, id LIMIT :limit OFFSET :offset",
             statuses=[status] if status else [s for s in TrainingSheetStatus if s != "archived"],
             sheet=sheet_id,
-            pattern=f"%{escaped}%",
+            pattern=rows.search_pattern(search),
             limit=limit,
             offset=offset,
         )
