@@ -159,7 +159,8 @@ class Feedback:
             f"SELECT {_COLUMNS} {_FROM} WHERE :endpoint IN ('', e.name) AND :model IN ('', f.model_name) "
             "AND (CAST(:version AS INTEGER) IS NULL OR f.version = :version) "
             "AND f.rating IN :ratings AND f.status IN :statuses "
-            "AND LOWER(f.input || ' ' || f.output || ' ' || f.correction || ' ' || f.comment) LIKE LOWER(:pattern) ESCAPE '!' "
+            "AND LOWER(f.input || ' ' || f.output || ' ' || f.correction || ' ' || f.comment) "
+            "LIKE LOWER(:pattern) ESCAPE '!' "
             "ORDER BY f.created_at DESC, f.id LIMIT :limit OFFSET :offset",
             endpoint=endpoint,
             model=model_name,
