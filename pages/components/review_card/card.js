@@ -11,6 +11,13 @@ const KEYS = [
 ]
 const VERB = { approve: 'approved', edit: 'saved', reject: 'rejected', flag: 'flagged', reopen: 'reopened', undo: 'undone' }
 
+// what scrolls must be reachable by keys; whether it scrolls is known once it has a size, and changes with it
+const sizes = new ResizeObserver(entries => entries.forEach(({ target }) => {
+  if (target.scrollHeight > target.clientHeight) target.tabIndex = 0
+  else target.removeAttribute('tabindex')
+}))
+const scrollable = element => sizes.observe(element)
+
 const make = (tag, text, className) => {
   const element = document.createElement(tag)
   if (text !== undefined) element.textContent = text
@@ -401,14 +408,16 @@ class Card {
     const parts = item.variables.map(({ name, text }) => {
       const box = make('div')
       const value = make('div', text, text.length > 80 || text.includes('\n') ? 'value long' : 'value')
-      if (text.length > 600) value.tabIndex = 0
+      scrollable(value)
       box.append(make('div', name, 'label'), value)
       return box
     })
     const prompt = make('details')
     prompt.open = this.isPromptOpen ?? !item.variables.length
     prompt.ontoggle = () => { this.isPromptOpen = prompt.open }
-    prompt.append(make('summary', 'Prompt'), make('div', item.prompt, 'value long'))
+    const question = make('div', item.prompt, 'value long')
+    scrollable(question)
+    prompt.append(make('summary', 'Prompt'), question)
     return [...pictures, ...parts, prompt]
   }
 
