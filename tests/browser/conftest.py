@@ -39,7 +39,11 @@ SHEETS = ("keys", "pace", "leave", "refused", "undo", "conflict", "first", "typi
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Every test here is a browser test; without Chromium it is skipped with the reason."""
+    """Every test here is a browser test; without Chromium it is skipped with the reason.
+
+    They come last: quick tests tell first, and the browser's driver leaves an event loop running.
+    """
+    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
     missing = pytest.mark.skip(reason=f"needs Chromium at {CHROMIUM} (Debian package chromium)")
     for item in items:
         if Path(__file__).parent in item.path.parents:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.conftest import App, running, tab
 from tests.review_data import ANN
@@ -64,7 +66,13 @@ class Person:
         self.app.settle()
         frame = self.page.get_by_test_id("stDataFrame").first
         frame.get_by_test_id("data-grid-canvas").wait_for()
-        frame.click(position={"x": 16, "y": 52 + 35 * number}, force=True)
+        before = self.page.url
+        for _ in range(4):  # a click while the list is drawn anew is lost
+            frame.click(position={"x": 16, "y": 52 + 35 * number}, force=True)
+            with suppress(PlaywrightTimeout):
+                self.page.wait_for_function("before => location.href !== before", arg=before, timeout=4_000)
+                return
+        raise AssertionError(f"No click opened row {number} at {before}")
 
     def sees(self, text: str | re.Pattern[str], *, within: int = 10_000) -> None:
         """Some text is on the page."""
@@ -371,6 +379,7 @@ def label_the_gap(person: Person, workbench: Workbench, truth: dict[str, str]) -
     assert len(workbench.pairs.decide(answers, by=ANN).done) == TASK_ITEMS - 5
     person.go("Improve")
     person.page.get_by_test_id("stButtonGroup").get_by_text("Labelling tasks").click()
+    person.page.get_by_role("region", name="Labelling tasks and how far they are").wait_for()
     person.open_row()
     person.sees(f"{TASK_ITEMS} of {TASK_ITEMS} items decided")
     person.press("Accept")
@@ -416,7 +425,7 @@ def deploy_and_go_back(person: Person) -> None:
     person.press("Deploy")
     person.press("Deploy", key="deploy_go")
     person.sees_heading(MODEL, within=60_000)
-    person.sees(re.compile("v2 100 %"))
+    person.sees(re.compile("v2 · changed"))
     person.page.get_by_test_id("stButtonGroup").get_by_text("History", exact=True).click()
     person.press(re.compile("^Roll back to v1"), key="deploy_rollback")
     person.sees(re.compile(f"{MODEL} serves v1 .*again"), within=60_000)
