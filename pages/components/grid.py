@@ -70,8 +70,12 @@ _COLLECT = """function({streamlitRerunEventTriggerName: trigger, eventData: even
   if (trigger === 'cellValueChanged' && event.oldValue !== event.newValue) {
     w.__log.push({seq: ++w.__seq, row: event.node.id, col: event.column.colId,
                   old: event.oldValue ?? null, new: event.newValue ?? null});
-    if (w.__log.length > 500) w.__log.shift();
   }
+  if (trigger === 'rowDragEnd') {
+    const order = []; event.api.forEachNode(node => order.push(node.id));
+    w.__log.push({seq: ++w.__seq, order});
+  }
+  while (w.__log.length > 500) w.__log.shift();
   return {nonce: w.__nonce, edits: w.__log, selected: event.api.getSelectedNodes().map(node => node.id)};
 }"""
 _BADGE = """class {
@@ -85,6 +89,22 @@ _BADGE = """class {
   }
   getGui() { return this.span; }
 }"""
+_PICTURE = """class {
+  init(params) { this.box = document.createElement('span'); this.refresh(params); }
+  refresh(params) {
+    const address = params.value ?? '';
+    this.box.replaceChildren();
+    if (!address.startsWith('/pictures/')) { this.box.textContent = address; return true; }
+    const picture = document.createElement('img');
+    picture.src = address; picture.alt = decodeURIComponent(address.split('/').pop()); picture.loading = 'lazy';
+    picture.style.cssText = 'height:60px;width:84px;object-fit:cover;border-radius:6px;display:block;margin-top:4px';
+    picture.onerror = () => { this.box.textContent = picture.alt; };
+    this.box.append(picture);
+    return true;
+  }
+  getGui() { return this.box; }
+}"""
+_PICTURE_ROW_HEIGHT = 68
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +112,8 @@ class GridColumn:
     """One column: which column of the frame, its title, and how wide and in which form it is shown.
 
     `width` is in pixels; 0 shares what is left (`share` says how much of it, `least` is its minimum). `kind` is text,
-    number, mono or badge; `colors` maps the values of a badge to green, blue, orange, red, violet or gray. With
-    `options` an editable cell offers a list, with `is_long` a larger field.
+    number, mono, badge, check (a box for yes or no) or picture (addresses below /pictures/); `colors` maps the values
+    of a badge to green, blue, orange, red, violet or gray. With `options` an editable cell offers a list, with `is_long` a larger field.
     """
 
     name: str
@@ -101,7 +121,7 @@ class GridColumn:
     width: int = 0
     share: int = 1
     least: int = 140
-    kind: Literal["text", "number", "mono", "badge"] = "text"
+    kind: Literal["text", "number", "mono", "badge", "check", "picture"] = "text"
     colors: Mapping[str, str] = field(default_factory=dict)
     is_pinned: bool = False
     is_editable: bool = False
@@ -122,7 +142,8 @@ class CellEdit:
 @dataclass(frozen=True, slots=True)
 class _LoggedEdit:
     number: int
-    edit: CellEdit
+    edit: CellEdit | None = None
+    order: tuple[str, ...] = ()
 
 
 _LEDGER: Ledger[_LoggedEdit, None] = Ledger()
@@ -130,10 +151,11 @@ _LEDGER: Ledger[_LoggedEdit, None] = Ledger()
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What came back from a grid: edits not given out before, and the ids of the selected rows."""
+    """What came back from a grid: edits not given out before, the ids of the selected rows, and a new order of rows."""
 
     cells: tuple[CellEdit, ...] = ()
     selected: tuple[str, ...] = ()
+    order: tuple[str, ...] = ()
 
 
 def read_grid(
@@ -161,13 +183,17 @@ def edit_grid(
     selection: Selection = None,
     height: int = 0,
     save: Callable[[Sequence[CellEdit]], None] | None = None,
+    arrange: Callable[[Sequence[str]], None] | None = None,
 ) -> Edits:
     """Show rows whose editable columns can be changed; give every edit once.
 
     Hand edits over to `save`: it is called with the new ones before anything else can interrupt the run. The server's
-    data always wins: an edit that is not saved is gone with the next run.
+    data always wins: an edit that is not saved is gone with the next run. With `arrange` the rows can be dragged, and
+    it is called with the ids of all rows in their new order; such a grid cannot be sorted or filtered.
     """
-    return _grid(frame, key=key, row_id=row_id, columns=columns, selection=selection, height=height, save=save)
+    return _grid(
+        frame, key=key, row_id=row_id, columns=columns, selection=selection, height=height, save=save, arrange=arrange
+    )
 
 
 def clear_selection(key: str) -> None:
@@ -184,6 +210,7 @@ def _grid(
     selection: Selection,
     height: int,
     save: Callable[[Sequence[CellEdit]], None] | None = None,
+    arrange: Callable[[Sequence[str]], None] | None = None,
 ) -> Edits:
     from st_aggrid import AgGrid, JsCode
 
@@ -191,9 +218,9 @@ def _grid(
     mounted = f"{key}_{st.session_state.get(f'_{key}_round', 0)}"
     answer = AgGrid(
         shown,
-        gridOptions=_options(columns, selection),
+        gridOptions=_options(columns, selection, is_ordered=arrange is not None),
         key=mounted,
-        height=height or min(480, _HEADER_HEIGHT + 4 + _ROW_HEIGHT * max(len(shown), 3)),
+        height=height or min(480, _HEADER_HEIGHT + 4 + _row_height(columns) * max(len(shown), 3)),
         allow_unsafe_jscode=True,
         theme=_theme(),
         custom_css={rule: dict(style) for rule, style in _CSS.items()},
@@ -201,11 +228,11 @@ def _grid(
         custom_jscode_for_grid_return=JsCode(_COLLECT),
         enable_enterprise_modules=False,
         use_json_serialization=False,  # the fallback would put row values where strings are evaluated
-        update_on=["cellValueChanged", ("selectionChanged", 120)],
+        update_on=["cellValueChanged", "rowDragEnd", ("selectionChanged", 120)],
         server_sync_strategy="server_wins",
     )
     returned = getattr(answer, "raw_data", None) or st.session_state.get(mounted) or {}
-    return _returned(returned if isinstance(returned, dict) else {}, shown, columns, save=save)
+    return _returned(returned if isinstance(returned, dict) else {}, shown, columns, save=save, arrange=arrange)
 
 
 def _returned(
@@ -214,40 +241,54 @@ def _returned(
     columns: Sequence[GridColumn],
     *,
     save: Callable[[Sequence[CellEdit]], None] | None,
+    arrange: Callable[[Sequence[str]], None] | None = None,
 ) -> Edits:
-    """The new edits of the log and the selected rows that are still there."""
+    """The new edits of the log, the selected rows that are still there, and the last new order of all rows."""
     names = {f"c{number}": column.name for number, column in enumerate(columns) if column.is_editable}
     log, chosen, given = raw.get("edits"), raw.get("selected"), list[CellEdit]()
+    orders: list[tuple[str, ...]] = []
+    present = set(shown["id"])
     edits = [edit for entry in (log if isinstance(log, list) else []) if (edit := _edit(entry, names))]
 
     def act(fresh: Sequence[_LoggedEdit]) -> Sequence[None]:
-        given.extend(each.edit for each in fresh)
-        if save:
+        given.extend(each.edit for each in fresh if each.edit)
+        orders.extend(each.order for each in fresh if set(each.order) == present)
+        if save and given:
             save(given)
+        if arrange and orders:
+            arrange(orders[-1])
         return ()
 
     _LEDGER.once(str(raw.get("nonce")), edits, act)
-    present = set(shown["id"])
     rows = (str(row) for row in chosen) if isinstance(chosen, list) else ()
-    return Edits(tuple(given), tuple(row for row in rows if row in present))
+    return Edits(tuple(given), tuple(row for row in rows if row in present), orders[-1] if orders else ())
 
 
 def _edit(entry: object, names: Mapping[str, str]) -> _LoggedEdit | None:
     """An entry of the log; nothing when it is none, because a browser may send anything."""
-    if not isinstance(entry, Mapping) or entry.get("col") not in names or not isinstance(entry.get("seq"), int):
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("seq"), int):
+        return None
+    if isinstance(order := entry.get("order"), list):
+        return _LoggedEdit(entry["seq"], order=tuple(map(str, order)))
+    if entry.get("col") not in names:
         return None
     edit = CellEdit(str(entry.get("row")), names[entry["col"]], _cell(entry.get("old")), _cell(entry.get("new")))
     return _LoggedEdit(entry["seq"], edit)
 
 
-def _options(columns: Sequence[GridColumn], selection: Selection) -> dict[str, object]:
+def _row_height(columns: Sequence[GridColumn]) -> int:
+    return _PICTURE_ROW_HEIGHT if any(column.kind == "picture" for column in columns) else _ROW_HEIGHT
+
+
+def _options(columns: Sequence[GridColumn], selection: Selection, *, is_ordered: bool = False) -> dict[str, object]:
     from st_aggrid import JsCode
 
+    definitions = [_definition(number, column) for number, column in enumerate(columns)]
     options: dict[str, object] = {
-        "columnDefs": [_definition(number, column) for number, column in enumerate(columns)],
-        "defaultColDef": {"filter": True, "sortable": True, "resizable": True},
+        "columnDefs": definitions,
+        "defaultColDef": {"filter": not is_ordered, "sortable": not is_ordered, "resizable": True},
         "getRowId": JsCode("params => params.data.id"),
-        "rowHeight": _ROW_HEIGHT,
+        "rowHeight": _row_height(columns),
         "headerHeight": _HEADER_HEIGHT,
         "stopEditingWhenCellsLoseFocus": True,
         "tooltipShowDelay": 300,
@@ -255,6 +296,9 @@ def _options(columns: Sequence[GridColumn], selection: Selection) -> dict[str, o
         "suppressFieldDotNotation": True,
         "enableCellTextSelection": not any(column.is_editable for column in columns),
     }
+    if is_ordered:
+        options |= {"rowDragManaged": True, "suppressMoveWhenRowDragging": False}
+        definitions[0]["rowDrag"] = True
     if selection == "multi":
         options["rowSelection"] = {"mode": "multiRow", "checkboxes": True, "headerCheckbox": True}
         options["selectionColumnDef"] = {"pinned": "left", "width": 44, "sortable": False}
@@ -278,6 +322,10 @@ def _definition(number: int, column: GridColumn) -> dict[str, object]:
         made |= {"type": "rightAligned", "filter": "agNumberColumnFilter"}
     elif column.kind == "mono":
         made["cellClass"] = "mono"
+    elif column.kind == "check":
+        made |= {"cellRenderer": "agCheckboxCellRenderer", "cellEditor": "agCheckboxCellEditor"}
+    elif column.kind == "picture":
+        made |= {"cellRenderer": JsCode(_PICTURE), "autoHeight": False, "filter": False, "sortable": False}
     elif column.kind == "badge":
         dark = int(theme() == "dark")
         made["cellRenderer"] = JsCode(_BADGE)

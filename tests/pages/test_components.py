@@ -147,3 +147,22 @@ def test_addresses_do_not_become_links():
 def test_only_objects_and_lists_are_laid_out_as_json():
     assert pretty('{"b": 1}') == '{\n  "b": 1\n}'
     assert (pretty("spam"), pretty("{broken"), parsed("12")) == ("spam", "{broken", None)
+
+
+def test_a_new_order_of_rows_is_told_once_and_only_when_it_holds_every_row():
+    columns, told = [GridColumn("name"), GridColumn("use", kind="check", is_editable=True)], []
+    shown = pd.DataFrame({"id": ["a", "b", "c"], "c0": ["a", "b", "c"], "c1": [True, True, False]})
+    log = [{"seq": 1, "order": ["c", "a", "b"]}, {"seq": 2, "order": ["c", "a"]}, {"seq": 3, "order": "nonsense"}]
+    raw = {"nonce": "grid-order-test", "edits": log}
+    assert _returned(raw, shown, columns, save=None, arrange=told.append).order == ("c", "a", "b")
+    assert _returned(raw, shown, columns, save=None, arrange=told.append).order == ()
+    assert told == [("c", "a", "b")]
+
+
+def test_a_picture_column_takes_addresses_of_this_app_only_and_makes_its_rows_higher():
+    from pages.components.grid import _PICTURE, _options
+
+    options = _options([GridColumn("photo", kind="picture")], None)
+    assert options["rowHeight"] > 60
+    assert "startsWith('/pictures/')" in _PICTURE
+    assert "innerHTML" not in _PICTURE
