@@ -113,7 +113,8 @@ class GridColumn:
 
     `width` is in pixels; 0 shares what is left (`share` says how much of it, `least` is its minimum). `kind` is text,
     number, mono, badge, check (a box for yes or no) or picture (addresses below /pictures/); `colors` maps the values
-    of a badge to green, blue, orange, red, violet or gray. With `options` an editable cell offers a list, with `is_long` a larger field.
+    of a badge to green, blue, orange, red, violet or gray. With `options` an editable cell offers a list, with
+    `is_long` a larger field.
     """
 
     name: str
