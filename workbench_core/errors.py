@@ -40,6 +40,10 @@ class AlreadyExists(Conflict):
     """A record with this key exists already."""
 
 
+class Stopped(WorkbenchError):
+    """The person, or the end of the process, stopped work that was under way."""
+
+
 class NotSupported(WorkbenchError):
     """This backend or installation cannot do this."""
 

@@ -71,6 +71,7 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("WORKBENCH_USER", "Who works here when nobody is signed in", "the login name"),
     Variable("WORKBENCH_DEFAULT_ROLE", "Role of a person without an assigned one", "admin on a laptop"),
     Variable("WORKBENCH_FINETUNE_PYTHON", "Python that fine-tunes language models", "what “make finetune” installs"),
+    Variable("WORKBENCH_IMPORT_FOLDERS", "Folders whose files can be imported by path", "inbox in the home"),
     Variable("WORKBENCH_WORKER_THREADS", "Pieces of long work done at the same time", "2"),
 )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from workbench_core import rows
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.clock import Clock, new_id
+from workbench_core.data_quality import Quarantine
 from workbench_core.errors import AlreadyExists, ChangedByOthers, Conflict, Invalid, NotFound
 from workbench_core.gaps import LIFECYCLE as GAP_LIFECYCLE
 from workbench_core.gaps import UNDER_WORK, Gap, Gaps
@@ -128,6 +129,7 @@ class LabelingTasks:
         self._versions = versions
         self._canonical_labels = canonical_labels
         self._training_sheets = training_sheets
+        self._quarantine = Quarantine(store)
 
     def create(self, gap_id: str, *, by: str, target: int | None = None, assigned_to: str = "") -> LabelingTask:
         """Make a task from a gap (GA-6): choose unlabelled items of its slice, half of them held out, and queue them.
@@ -321,10 +323,11 @@ class LabelingTasks:
         return {rows.text(row, "item_ref") for row in found}
 
     def _matching(self, sheet: Sheet, predicate: Predicate) -> list[str]:
-        """All items of the sheet that a predicate describes, found by streaming the columns."""
+        """All items of the sheet that a predicate describes but those set aside, found by streaming the columns."""
         found: list[str] = []
         frame: pd.DataFrame
-        for frame in self._lake.batches(sheet.selection(), columns=sheet.columns, size=SCAN_BATCH):
+        selection = self._quarantine.without(sheet.selection(), sheet.id)
+        for frame in self._lake.batches(selection, columns=sheet.columns, size=SCAN_BATCH):
             found += frame.loc[select(predicate, frame), "item_ref"].astype(str).tolist()
         return found
 

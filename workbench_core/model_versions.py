@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from workbench_core import rows
 from workbench_core.errors import NotFound
 from workbench_core.ports import Json, Row, Store
+from workbench_core.sheets import tables_of
 from workbench_core.training_gate import Split
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ class ModelVersions:
         """The exact pairs, labels, template and sheet of a version. Raises NotFound."""
         made = self.get(model_name, version)
         names = self._store.query(
-            "SELECT s.name AS sheet_name, s.source, t.name AS training_sheet_name, p.name AS template_name "
-            "FROM training_sheets t JOIN sheets s ON s.id = t.sheet_id "
+            "SELECT s.name AS sheet_name, s.source, s.join_config, t.name AS training_sheet_name, "
+            "p.name AS template_name FROM training_sheets t JOIN sheets s ON s.id = t.sheet_id "
             "JOIN prompt_templates p ON p.id = t.prompt_template_id WHERE t.id = :id",
             id=made.training_sheet_id,
         )[0]
@@ -126,7 +127,7 @@ class ModelVersions:
         return Lineage(
             version=made,
             sheet_name=rows.text(names, "sheet_name"),
-            source=rows.text(names, "source"),
+            source=", ".join(tables_of(rows.text(names, "source"), rows.text(names, "join_config"))),
             template_name=rows.text(names, "template_name"),
             training_sheet_name=rows.text(names, "training_sheet_name"),
             pairs=pairs,

@@ -29,6 +29,7 @@ class Action(StrEnum):
     """What a command does, in words that complete “may not …”."""
 
     EDIT_SHEETS = "edit sheets"
+    MANAGE_QUALITY = "manage data quality"
     EDIT_TEMPLATES = "edit templates"
     PUBLISH_TEMPLATES = "publish templates"
     GENERATE = "generate training sheets"
@@ -51,6 +52,7 @@ _REVIEWER = _LABELER | {Action.REVIEW}
 _OPERATOR = _CONSUMER | {Action.TRAIN, Action.DEPLOY, Action.DELETE_ENDPOINTS, Action.MONITOR, Action.IMPROVE}
 _PRODUCER = _CONSUMER | {
     Action.EDIT_SHEETS,
+    Action.MANAGE_QUALITY,
     Action.EDIT_TEMPLATES,
     Action.GENERATE,
     Action.ANSWER,

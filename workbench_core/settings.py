@@ -11,6 +11,7 @@ from pathlib import Path
 from workbench_core.errors import Invalid
 
 BACKENDS = ("local", "databricks")
+INBOX = "inbox"  # below the home: where people put files to be imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Settings:
     `home` holds everything the workbench keeps. `store_url` is a SQLAlchemy URL (SQLite file by default, any
     PostgreSQL otherwise). `model_url` is an OpenAI-compatible base URL such as `http://localhost:11434/v1`; when it
     is empty the tiny local model answers. `default_role` is the role of a person without an assigned one.
+    `import_folders` are the only folders of the server from which files may be imported by path.
     """
 
     home: Path
@@ -34,6 +36,7 @@ class Settings:
     default_role: str = "admin"
     finetune_python: Path | None = None
     worker_threads: int = 2
+    import_folders: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         """Leave the model key out, so that no log or error can show it."""
@@ -61,7 +64,14 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         default_role=env.get("WORKBENCH_DEFAULT_ROLE", "admin" if backend == "local" else "data_consumer"),
         finetune_python=Path(finetune) if finetune else _finetune_python(),
         worker_threads=int(_number(env, "WORKBENCH_WORKER_THREADS", 2)),
+        import_folders=_folders(env.get("WORKBENCH_IMPORT_FOLDERS", "")) or (home / INBOX,),
     )
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    """The folders of a list with the separator of this system's PATH, each once."""
+    named = [Path(part.strip()).expanduser().resolve() for part in text.split(os.pathsep) if part.strip()]
+    return tuple(dict.fromkeys(named))
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

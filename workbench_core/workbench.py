@@ -8,6 +8,7 @@ from workbench_core.alerts import Alerts
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.catalog import Catalog
 from workbench_core.clock import Clock, utc_now
+from workbench_core.data_quality import DataQuality
 from workbench_core.demo import Demo
 from workbench_core.endpoints import Endpoints
 from workbench_core.errors import NotSupported
@@ -25,7 +26,7 @@ from workbench_core.permissions import Permissions
 from workbench_core.ports import ChatModel, Embedder, Lake, Serving, Store, Tracker, Trainer
 from workbench_core.prompt_templates import PromptTemplates
 from workbench_core.runs import Runs, Worker
-from workbench_core.settings import Settings, read_settings
+from workbench_core.settings import INBOX, Settings, read_settings
 from workbench_core.sheets import Sheets
 from workbench_core.training_jobs import TrainingJobs
 from workbench_core.training_sheets import TrainingSheets
@@ -114,12 +115,32 @@ class Workbench:
     @cached_property
     def catalog(self) -> Catalog:
         """Tables and folders of the lake."""
-        return Catalog(self.lake, self.history, self.permissions)
+        return Catalog(
+            self.lake,
+            self.history,
+            self.permissions,
+            store=self.store,
+            import_folders=self.settings.import_folders,
+        )
 
     @cached_property
     def sheets(self) -> Sheets:
         """Pointers to source data."""
         return Sheets(self.store, self.lake, self.history, self.permissions, self.clock)
+
+    @cached_property
+    def data_quality(self) -> DataQuality:
+        """Rules on the rows of sheets, and the items that fail them."""
+        return DataQuality(
+            self.store,
+            self.lake,
+            self.history,
+            self.permissions,
+            self.runs,
+            self.clock,
+            sheets=self.sheets,
+            chat_model=self.chat_model,
+        )
 
     @cached_property
     def prompt_templates(self) -> PromptTemplates:
@@ -274,6 +295,7 @@ class Workbench:
             self.permissions,
             sheets=self.sheets,
             prompt_templates=self.prompt_templates,
+            data_quality=self.data_quality,
             serving=self.serving,
         )
 
@@ -300,6 +322,8 @@ class Workbench:
     def worker(self) -> Worker:
         """A worker that can do every kind of long work; start it, or call `run_one` until nothing waits."""
         handlers = {
+            "check_quality": self.data_quality.handle,
+            "profile_sheet": self.data_quality.handle_profile,
             "generate": self.training_sheets.handle,
             "train": self.training_jobs.handle,
             "evaluate": self.evaluations.handle,
@@ -339,4 +363,6 @@ def open_workbench(settings: Settings | None = None) -> Workbench:
             hint="Unset WORKBENCH_BACKEND. To share one store, point WORKBENCH_STORE_URL at a PostgreSQL database.",
         )
     settings.home.mkdir(parents=True, exist_ok=True)
+    if settings.home / INBOX in settings.import_folders:
+        (settings.home / INBOX).mkdir(exist_ok=True)
     return Workbench(settings)

@@ -136,6 +136,7 @@ def bar_chart(
     )
     if is_horizontal:
         figure.update_yaxes(autorange="reversed", showgrid=False)
+        look = _with_room(look, values)
     figure.update_layout(bargap=0.35)
     _show(figure, key=key, alt=alt, look=_fitted(look, len(frame)), is_horizontal=is_horizontal, is_empty=frame.empty)
 
@@ -218,6 +219,47 @@ def interval_chart(
     _show(figure, key=key, alt=alt, look=_fitted(look, len(frame)), is_horizontal=True, is_empty=frame.empty)
 
 
+def histogram(bins: Sequence[tuple[float, float, int]], *, key: str, alt: str, look: Look = PLAIN) -> None:
+    """Draw how many rows lie in each bin (left edge, right edge, rows); the bins touch each other."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(
+        go.Bar(
+            x=[(left + right) / 2 for left, right, _ in bins],
+            y=[rows for _, _, rows in bins],
+            width=[(right - left) * 0.96 for left, right, _ in bins],
+            marker_color=tone("info"),
+            customdata=[(left, right) for left, right, _ in bins],
+            hovertemplate="%{customdata[0]:,.6~g} to %{customdata[1]:,.6~g}<br>%{y:,} rows<extra></extra>",
+        )
+    )
+    _show(figure, key=key, alt=alt, look=look, is_empty=not bins)
+
+
+def gauge(share: float, word: str, *, tones: str, key: str, alt: str) -> None:
+    """Draw a share between 0 and 1 as a half circle in the colour of a meaning, the number and a word in it."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(
+        go.Indicator(
+            mode="gauge+number",
+            value=100 * share,
+            number={"suffix": " %", "valueformat": ".1f", "font": {"size": 36, "color": tone(tones)}},
+            gauge={
+                "axis": {"range": [0, 100], "tickvals": [50, 70, 90], "tickfont": {"size": 11}},
+                "bar": {"color": tone(tones), "thickness": 1},
+                "bgcolor": _GRID[theme()],
+                "borderwidth": 0,
+            },
+            domain={"x": [0.06, 0.94], "y": [0.08, 0.96]},
+        )
+    )
+    figure.add_annotation(
+        text=f"<b>{_text(word)}</b>", x=0.5, y=-0.02, showarrow=False, font={"size": 15, "color": tone(tones)}
+    )
+    _show(figure, key=key, alt=alt, look=Look(height=230, low=None), is_horizontal=None)
+
+
 def heatmap(
     matrix: pd.DataFrame, *, key: str, alt: str, rows: str = "Expected", columns: str = "Answered", unit: str = "items"
 ) -> None:
@@ -291,10 +333,13 @@ def _value_axis(figure: go.Figure, look: Look, *, is_horizontal: bool) -> None:
     update = figure.update_xaxes if is_horizontal else figure.update_yaxes
     update(tickformat=",.0%" if look.is_share else None, ticksuffix=look.suffix if len(look.unit) < 4 else "", nticks=6)
     if look.high is not None:
-        update(range=[look.low or 0, look.high * 1.06])
+        low = look.low or 0
+        update(range=[low, look.high + 0.06 * (look.high - low)])
     elif look.low == 0:
         update(rangemode="tozero")
     (figure.update_yaxes if is_horizontal else figure.update_xaxes)(showgrid=False)
+    if is_horizontal:
+        figure.update_xaxes(tickangle=0)
     if look.goal is None:
         return
     line = {"line_dash": "dot", "line_width": 1, "line_color": _TEXT[theme()]}
@@ -324,6 +369,13 @@ def _axis_values(values: pd.Series) -> Sequence[object]:
 def _hover(look: Look, *, is_horizontal: bool, name: str = "") -> str:
     label, value = ("y", "x") if is_horizontal else ("x", "y")
     return f"%{{{label}}}<br>{name}%{{{value}:{look.number}}}{look.suffix}<extra></extra>"
+
+
+def _with_room(look: Look, values: Sequence[float]) -> Look:
+    """A longer value axis, so that the number behind the longest bar is not cut off on a phone."""
+    if look.high is not None or look.low != 0 or not values or min(values) < 0 or max(values) <= 0:
+        return look
+    return replace(look, high=1.1 * max(values))
 
 
 def _fitted(look: Look, rows: int) -> Look:

@@ -1,4 +1,4 @@
-"""The files of a folder as a page of thumbnails."""
+"""The files of a folder as a page of thumbnails; where a person may look closer, each opens."""
 
 from __future__ import annotations
 
@@ -7,32 +7,47 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
+from pages.components.data_navigation import go
 from pages.components.layout import plain
 from workbench_core import cached
 
 PER_PAGE = 24
+_ICONS = {
+    ".pdf": "picture_as_pdf", ".txt": "description", ".md": "description", ".log": "description", ".html": "code",
+    ".json": "data_object", ".jsonl": "data_object", ".csv": "table", ".tsv": "table", ".parquet": "table",
+    ".xlsx": "table", ".wav": "graphic_eq", ".mp3": "graphic_eq", ".ogg": "graphic_eq", ".flac": "graphic_eq",
+    ".m4a": "graphic_eq",
+}  # fmt: skip
 
 
-def gallery(volume: str, paths: Sequence[str], *, key: str, total: int = 0) -> None:
-    """Show these files of a volume; a file that is no picture is shown by its name.
+def gallery(volume: str, paths: Sequence[str], *, key: str, total: int = 0, is_open: bool = False) -> None:
+    """Show these files of a volume; a file that is no picture is shown by its kind and name.
 
-    With a `total` the paths are one page already and are all shown; else they are paged here.
+    With a `total` the paths are one page already and are all shown; else they are paged here. With `is_open` the name
+    of a file opens it on the Data page.
     """
     shown = list(paths)
-    if not total and len(shown) > PER_PAGE:
-        page = st.pagination(-(-len(shown) // PER_PAGE), key=f"{key}_page")
+    pages = 1 if total else -(-len(shown) // PER_PAGE)
+    if pages > 1:
+        page = st.pagination(pages, key=f"{key}_page")
         shown = shown[PER_PAGE * (page - 1) : PER_PAGE * page]
     with st.grid("auto", min_column_width=170):
         for path in shown:
-            _tile(volume, path)
+            _tile(volume, path, key=key, is_open=is_open)
 
 
-def _tile(volume: str, path: str) -> None:
-    name = PurePosixPath(path).name
+def _tile(volume: str, path: str, *, key: str, is_open: bool) -> None:
+    name = PurePosixPath(path)
     content = cached.thumbnail(volume, path)
     with st.container(border=True, gap="small", height="stretch"):
         if content is None:
-            st.markdown(":material/draft:", text_alignment="center")
+            st.markdown(f"# :gray[:material/{_ICONS.get(name.suffix.lower(), 'draft')}:]", text_alignment="center")
         else:
-            st.image(content, width="stretch", alt=f"Picture {name}")
-        st.caption(plain(name))
+            st.image(content, width="stretch", alt=f"Picture {name.name}")
+        if is_open:
+            st.button(
+                plain(name.name), type="tertiary", key=f"{key}_{path}", on_click=go, wrap=True,
+                kwargs={"table": volume, "file": path},
+            )  # fmt: skip
+        else:
+            st.caption(plain(name.name))

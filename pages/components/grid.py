@@ -96,7 +96,9 @@ _PICTURE = """class {
     this.box.replaceChildren();
     if (!address.startsWith('/pictures/')) { this.box.textContent = address; return true; }
     const picture = document.createElement('img');
-    picture.src = address; picture.alt = decodeURIComponent(address.split('/').pop()); picture.loading = 'lazy';
+    const name = address.split('/').pop();
+    try { picture.alt = decodeURIComponent(name); } catch { picture.alt = name; }
+    picture.src = address; picture.loading = 'lazy';
     picture.style.cssText = 'height:60px;width:84px;object-fit:cover;border-radius:6px;display:block;margin-top:4px';
     picture.onerror = () => { this.box.textContent = picture.alt; };
     this.box.append(picture);
@@ -105,6 +107,11 @@ _PICTURE = """class {
   getGui() { return this.box; }
 }"""
 _PICTURE_ROW_HEIGHT = 68
+_OPEN_LIST = """event => setTimeout(() => {
+  const field = document.querySelector('.ag-cell-inline-editing .ag-picker-field-wrapper');
+  const isOpen = document.querySelector('.ag-list-item');
+  if (field && !isOpen) field.dispatchEvent(new MouseEvent('mousedown', {bubbles: true}));
+}, 60)"""  # one click or key opens the list, where the library wants a second one
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +174,15 @@ def read_grid(
     columns: Sequence[GridColumn],
     selection: Selection = None,
     height: int = 0,
+    can_sort: bool = True,
 ) -> list[str]:
     """Show rows that cannot be changed; give the ids (column `row_id`) of those that are selected.
 
-    Without a `height` in pixels it is as high as its rows, 480 at most. Frames have `MAX_ROWS` rows at most.
+    Without a `height` in pixels it is as high as its rows, 480 at most. Frames have `MAX_ROWS` rows at most. Rows that
+    are one page of more should not be sorted or filtered here (`can_sort`): that would be true of the page only.
     """
-    return list(_grid(frame, key=key, row_id=row_id, columns=columns, selection=selection, height=height).selected)
+    edits = _grid(frame, key=key, row_id=row_id, columns=columns, selection=selection, height=height, can_sort=can_sort)
+    return list(edits.selected)
 
 
 def edit_grid(
@@ -185,6 +195,7 @@ def edit_grid(
     height: int = 0,
     save: Callable[[Sequence[CellEdit]], None] | None = None,
     arrange: Callable[[Sequence[str]], None] | None = None,
+    can_sort: bool = True,
 ) -> Edits:
     """Show rows whose editable columns can be changed; give every edit once.
 
@@ -193,8 +204,9 @@ def edit_grid(
     it is called with the ids of all rows in their new order; such a grid cannot be sorted or filtered.
     """
     return _grid(
-        frame, key=key, row_id=row_id, columns=columns, selection=selection, height=height, save=save, arrange=arrange
-    )
+        frame, key=key, row_id=row_id, columns=columns, selection=selection, height=height, save=save, arrange=arrange,
+        can_sort=can_sort and arrange is None,
+    )  # fmt: skip
 
 
 def clear_selection(key: str) -> None:
@@ -212,6 +224,7 @@ def _grid(
     height: int,
     save: Callable[[Sequence[CellEdit]], None] | None = None,
     arrange: Callable[[Sequence[str]], None] | None = None,
+    can_sort: bool = True,
 ) -> Edits:
     from st_aggrid import AgGrid, JsCode
 
@@ -219,7 +232,7 @@ def _grid(
     mounted = f"{key}_{st.session_state.get(f'_{key}_round', 0)}"
     answer = AgGrid(
         shown,
-        gridOptions=_options(columns, selection, is_ordered=arrange is not None),
+        gridOptions=_options(columns, selection, is_ordered=arrange is not None, can_sort=can_sort),
         key=mounted,
         height=height or min(480, _HEADER_HEIGHT + 4 + _row_height(columns) * max(len(shown), 3)),
         allow_unsafe_jscode=True,
@@ -281,13 +294,17 @@ def _row_height(columns: Sequence[GridColumn]) -> int:
     return _PICTURE_ROW_HEIGHT if any(column.kind == "picture" for column in columns) else _ROW_HEIGHT
 
 
-def _options(columns: Sequence[GridColumn], selection: Selection, *, is_ordered: bool = False) -> dict[str, object]:
+def _options(
+    columns: Sequence[GridColumn], selection: Selection, *, is_ordered: bool = False, can_sort: bool = True
+) -> dict[str, object]:
     from st_aggrid import JsCode
 
     definitions = [_definition(number, column) for number, column in enumerate(columns)]
+    if not can_sort:
+        definitions = [{**definition, "filter": False} for definition in definitions]
     options: dict[str, object] = {
         "columnDefs": definitions,
-        "defaultColDef": {"filter": not is_ordered, "sortable": not is_ordered, "resizable": True},
+        "defaultColDef": {"filter": can_sort, "sortable": can_sort, "resizable": True},
         "getRowId": JsCode("params => params.data.id"),
         "rowHeight": _row_height(columns),
         "headerHeight": _HEADER_HEIGHT,
@@ -297,6 +314,8 @@ def _options(columns: Sequence[GridColumn], selection: Selection, *, is_ordered:
         "suppressFieldDotNotation": True,
         "enableCellTextSelection": not any(column.is_editable for column in columns),
     }
+    if any(column.options for column in columns):
+        options["onCellEditingStarted"] = JsCode(_OPEN_LIST)
     if is_ordered:
         options |= {"rowDragManaged": True, "suppressMoveWhenRowDragging": False}
         definitions[0]["rowDrag"] = True
@@ -314,6 +333,7 @@ def _definition(number: int, column: GridColumn) -> dict[str, object]:
     made: dict[str, object] = {
         "field": f"c{number}",
         "headerName": _inert(column.title or column.name),
+        "headerTooltip": _inert(column.title or column.name),
         "editable": column.is_editable,
     }
     made |= {"width": column.width} if column.width else {"flex": column.share, "minWidth": column.least}
@@ -338,6 +358,7 @@ def _definition(number: int, column: GridColumn) -> dict[str, object]:
         made["tooltipField"] = f"c{number}"
     if column.options:
         made |= {"cellEditor": "agSelectCellEditor", "cellEditorParams": {"values": [*map(_inert, column.options)]}}
+        made["singleClickEdit"] = True
     elif column.is_long:
         made |= {"cellEditor": "agLargeTextCellEditor", "cellEditorPopup": True}
     return made

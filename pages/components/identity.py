@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from workbench_core import cached
@@ -12,7 +14,17 @@ def current_user() -> str:
 
     A hosted app has the signed-in person in `st.user`; without one, nobody gets the rights of the local user there.
     """
-    email = st.user.get("email")
+    return _person(st.user.get("email"))
+
+
+def person_of(headers: Mapping[str, str]) -> str:
+    """The same for a request beside the pages, by the headers that the platform in front is trusted with."""
+    trusted = st.get_option("server.trustedUserHeaders") or {}
+    names = [header for header, field in trusted.items() if field == "email"]
+    return _person(next((headers[name] for name in names if headers.get(name)), None))
+
+
+def _person(email: object) -> str:
     if email:
         return str(email)
     settings = cached.workbench().settings

@@ -1,72 +1,101 @@
-"""The lake on the Data page: tables and folders that match, one of them opened, and a sheet made of it."""
+"""The lake on the Data page: a tree of catalogs and schemas, and the tables and folders that match beside it."""
 
 from __future__ import annotations
 
-import pandas as pd
+import textwrap
+from collections.abc import Sequence
+
 import streamlit as st
 
-from pages.components.data_navigation import back, demo_button, go, view_switch
-from pages.components.errors import guard
-from pages.components.gallery import gallery
-from pages.components.identity import current_user
-from pages.components.layout import empty_state, page_header, plain, words
+from pages.components.catalog_tree import catalog_tree, chosen_place, short
+from pages.components.data_navigation import demo_button, go, view_switch
+from pages.components.layout import counted, empty_state, plain, search_in_url
 from pages.components.rights import why_not
-from pages.components.sheet_details import tags_note
-from pages.components.sheet_form import sheet_form
-from pages.components.uploads import upload_area
 from workbench_core import cached
-from workbench_core.catalog import Column, TableEntry
+from workbench_core.catalog import TAGS, CatalogEntry, CatalogNode, TableEntry
 from workbench_core.permissions import Action
-from workbench_core.usage import from_tags
 
 ENTRIES_PER_PAGE = 12
-MAX_SHEETS = 500
+LONGEST_COMMENT = 150
+LONGEST_ORIGIN = 90
+MOST_COLUMNS = 4  # columns of a table that are named as found
 
 
 def show_lake() -> None:
-    """Tables and folders that match, and the way to add one."""
+    """The tree, what is chosen in it or found by the search, and the way to add data."""
     with st.container(horizontal=True, vertical_alignment="center"):
         view_switch()
-        search = st.text_input(
-            "Search the lake", key="find", bind="query-params", placeholder="Search tables and folders",
-            icon=":material/search:", label_visibility="collapsed", live="300ms", width=320,
-        )  # fmt: skip
-    found = cached.catalog_entries(search or "")
-    if not found:
-        show_empty_lake(is_filtered=bool(search))
+        search = search_in_url("find", label="Search the lake", placeholder="Names, comments, tags and columns")
+    catalogs = cached.catalog_tree(search)
+    if not catalogs:
+        show_empty_lake(search=search)
         return
-    pages = -(-len(found) // ENTRIES_PER_PAGE)
-    page = st.pagination(pages, key="data_lake_page") if pages > 1 else 1
-    with st.grid("auto", min_column_width=330):
-        for entry in found[ENTRIES_PER_PAGE * (page - 1) : ENTRIES_PER_PAGE * page]:
-            entry_card(entry)
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        catalog_tree(catalogs, search=search)
+    with right:
+        show_entries(catalogs, search=search)
 
 
-def upload_button() -> None:
+def add_button(place: str = "header") -> None:
     """The way to bring one's own data."""
-    with st.popover("Upload", icon=":material/upload:", key="data_upload"):
-        if name := upload_area():
-            go(table=name)
-            st.rerun()
+    refusal = why_not(Action.EDIT_SHEETS)
+    st.button(
+        "Add data", type="primary" if place == "header" else "secondary", icon=":material/upload:",
+        key=f"data_add_{place}", on_click=go, kwargs={"view": "add"}, disabled=bool(refusal), help=refusal or None,
+    )  # fmt: skip
 
 
-def show_empty_lake(*, is_filtered: bool) -> None:
+def show_empty_lake(*, search: str) -> None:
     """Say why nothing is listed, with the one useful next step."""
-    if is_filtered:
-        empty_state("No table or folder matches. Change the search.", icon=":material/search_off:")
+    if search:
+        with empty_state(f"Nothing in the lake matches “{plain(search)}”.", icon=":material/search_off:"):
+            st.button("Show everything", key="data_show_all", on_click=go)
         return
     with empty_state(
-        "The lake is empty. Upload a CSV or Parquet file, or look around with real demo data.",
-        icon=":material/database:",
+        "The lake is empty. Add a file of your own, or look around with real demo data.", icon=":material/database:"
     ):
+        add_button("empty")
         demo_button("lake")
 
 
-def entry_card(entry: TableEntry) -> None:
-    """One table or folder: what it is, where it comes from, and the way in."""
-    with st.container(border=True, height="stretch", gap="small"):
-        icon = ":material/folder_open:" if entry.kind == "volume" else ":material/table:"
+def show_entries(catalogs: Sequence[CatalogNode], *, search: str) -> None:
+    """The tables and folders of the chosen place as cards, a page at a time."""
+    catalog, schema = chosen_place(catalogs)
+    found = [
+        entry
+        for one in catalogs
+        for child in one.schemas
+        for entry in child.entries
+        if one.name == (catalog or one.name) and child.name == (schema or child.name)
+    ]
+    st.caption(_summary(found, catalog, schema, search=search))
+    pages = -(-len(found) // ENTRIES_PER_PAGE)
+    with st.grid("auto", min_column_width=300):
+        page = int(st.session_state.get("data_lake_page") or 1) if pages > 1 else 1
+        for entry in found[ENTRIES_PER_PAGE * (page - 1) : ENTRIES_PER_PAGE * page]:
+            entry_card(entry)
+    if pages > 1:
+        st.pagination(pages, key="data_lake_page")
+
+
+def _summary(found: Sequence[CatalogEntry], catalog: str, schema: str, *, search: str) -> str:
+    """How many tables and folders are listed, from where and why."""
+    tables = sum(one.entry.kind == "table" for one in found)
+    folders = len(found) - tables
+    parts = [counted(tables, "table")] if tables or not folders else []
+    parts += [counted(folders, "folder")] if folders else []
+    where = f" in {plain(schema or catalog)}" if catalog else ""
+    why = f", found by “{plain(search)}”" if search else ""
+    return f"{' and '.join(parts)}{where}{why}"
+
+
+def entry_card(found: CatalogEntry) -> None:
+    """One table or folder: what it is, why it was found, where it comes from, and the way in."""
+    entry = found.entry
+    with st.container(border=True, height="stretch", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            icon = ":material/folder_open:" if entry.kind == "volume" else ":material/table:"
             st.button(
                 f"**{plain(short(entry.name))}**", type="tertiary", icon=icon, key=f"data_open_{entry.name}",
                 on_click=go, kwargs={"table": entry.name},
@@ -74,8 +103,12 @@ def entry_card(entry: TableEntry) -> None:
             entry_badges(entry)
         st.caption(plain(entry.name))
         if entry.comment:
-            st.markdown(plain(entry.comment))
-        st.caption(origin(entry))
+            st.markdown(plain(textwrap.shorten(entry.comment, LONGEST_COMMENT, placeholder=" …")))
+        if found.matched_columns:
+            names = ", ".join(plain(name) for name in found.matched_columns[:MOST_COLUMNS])
+            more = len(found.matched_columns) - MOST_COLUMNS
+            st.caption(f":material/view_column: {names}{f' and {more:,} more' if more > 0 else ''}")
+        st.caption(plain(textwrap.shorten(entry.source or "Source not noted", LONGEST_ORIGIN, placeholder=" …")))
 
 
 def entry_badges(entry: TableEntry) -> None:
@@ -83,76 +116,4 @@ def entry_badges(entry: TableEntry) -> None:
     if entry.is_demo:
         st.badge("Demo", color="violet", icon=":material/science:")
     for tag in entry.tags:
-        st.badge(plain(tag), color="red", icon=":material/shield:")
-
-
-def short(name: str) -> str:
-    """The last part of a three-part name."""
-    return name.rsplit(".", 1)[-1]
-
-
-def origin(entry: TableEntry) -> str:
-    """Source and licence as one caption."""
-    source = plain(entry.source) or "Source not noted"
-    return f"{source} · Licence: {plain(entry.licence)}" if entry.licence else source
-
-
-def show_table(name: str) -> None:
-    """One table or folder: its columns and first rows, and a sheet made of it."""
-    entry = cached.workbench().catalog.get(name)
-    kind = "Folder" if entry.kind == "volume" else "Table"
-    back("All tables and folders", view="lake")
-    preview = cached.table_preview(name)
-    size = f"{preview.row_count:,} {'files' if entry.kind == 'volume' else 'rows'}"
-    columns = "" if entry.kind == "volume" else f" · {len(preview.columns):,} columns"
-    subtitle = f"{kind} {plain(entry.name)} · {size}{columns}"
-    actions = page_header(plain(short(entry.name)), subtitle, is_demo=entry.is_demo)
-    with actions:
-        refusal = why_not(Action.EDIT_SHEETS)
-        st.button(
-            "Make a sheet of it", type="primary", icon=":material/add:", key="data_make", disabled=bool(refusal),
-            help=refusal or None, on_click=go, kwargs={"table": name, "make": "sheet"},
-        )  # fmt: skip
-    if entry.comment:
-        st.markdown(plain(entry.comment))
-    st.caption(origin(entry))
-    tags_note(from_tags(entry.tags))
-    if st.query_params.get("make") == "sheet" and not refusal:
-        make_sheet(name, preview.columns)
-    if entry.kind == "volume":
-        gallery(name, [file.path for file in cached.files(name)], key="data_files")
-        return
-    st.subheader("First rows", anchor=False)
-    st.dataframe(preview.rows, hide_index=True, alt=f"The first rows of {name}")
-    st.subheader("Columns", anchor=False)
-    st.dataframe(column_list(preview.columns), hide_index=True, height="content", alt=f"The columns of {name}")
-
-
-def column_list(columns: tuple[Column, ...]) -> pd.DataFrame:
-    """Columns with their types."""
-    return pd.DataFrame(
-        {
-            "Column": [column.name for column in columns],
-            "Kind": [words(column.kind) for column in columns],
-            "Type": [column.data_type for column in columns],
-        }
-    )
-
-
-def make_sheet(source: str, columns: tuple[Column, ...]) -> None:
-    """Confirm what is proposed, and create the sheet."""
-    with st.container(border=True):
-        st.subheader("A new sheet", anchor=False)
-        st.caption("A sheet points at these rows and says what the columns are for. It never copies or changes them.")
-        form = sheet_form(
-            cached.sheet_proposal(source),
-            columns,
-            key=f"data_new_{source}",
-            taken_names=[sheet.name for sheet in cached.sheets(limit=MAX_SHEETS)],
-        )
-        with st.container(horizontal=True):
-            if st.button("Create sheet", type="primary", key="data_create", disabled=not form.can_save):
-                with guard():
-                    go(sheet=cached.workbench().sheets.create(form.draft, by=current_user()).id)
-                    st.rerun()
-            st.button("Not now", key="data_not_now", on_click=go, kwargs={"table": source})
+        st.badge(plain(TAGS.get(tag, tag)), color="red", icon=":material/shield:")

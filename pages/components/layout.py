@@ -92,6 +92,28 @@ def choose_in_url(
     return str(chosen or default)
 
 
+def search_in_url(key: str, *, label: str, placeholder: str, width: int = 320) -> str:
+    """A search that stands in the address as `?key=text` and may be changed by a callback too; without outer blanks.
+
+    `bind="query-params"` would refuse every other writer of this part of the address.
+    """
+    widget, present = f"{key}_in_url", st.query_params.get(key, "")
+    if st.session_state.get(widget) != present:  # else a person who types on would be overtaken
+        st.session_state[widget] = present
+
+    def write() -> None:
+        if typed := st.session_state[widget]:
+            st.query_params[key] = typed
+        else:
+            st.query_params.pop(key, None)
+
+    typed = st.text_input(
+        label, key=widget, placeholder=placeholder, icon=":material/search:", label_visibility="collapsed",
+        live="300ms", on_change=write, width=width,
+    )  # fmt: skip
+    return (typed or "").strip()
+
+
 def pick_row(
     frame: pd.DataFrame,
     ids: Sequence[str],
@@ -198,6 +220,19 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def counted(number: int, name: str) -> str:
+    """A number with the name of what is counted: 1 table, 2 tables."""
+    return f"{number:,} {name}{'' if number == 1 else 's'}"
+
+
+def file_size(size_bytes: int) -> str:
+    """A number of bytes in words: 812 bytes, 12.4 kB, 3.1 MB."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= size:
+            return f"{size_bytes / size:,.1f} {unit}"
+    return f"{size_bytes:,} bytes"
 
 
 def ago(moment: datetime | None) -> str:

@@ -8,6 +8,7 @@ import streamlit as st
 from pages.components.charts import Look, stacked_bar
 from pages.components.layout import metric_row, percent, plain
 from pages.components.records import show_messages
+from workbench_core import cached
 from workbench_core.prompt_templates import AnswerSource, RenderedItem
 from workbench_core.training_sheets import Preflight
 
@@ -20,10 +21,22 @@ _MISSES = {
 }
 
 
-def show_preflight(found: Preflight, source: AnswerSource, *, key: str) -> None:
+def include_set_aside(sheet_id: str, *, key: str) -> bool:
+    """Ask whether items that were set aside for their quality shall take part all the same; only when there are any."""
+    aside = cached.quality_aside_count(sheet_id)
+    if not aside:
+        return False
+    return st.toggle(
+        f"Include the {aside:,} items set aside by data quality", key=f"{key}_aside",
+        help="They were set aside by a person, with a reason; without this they are left out",
+    )  # fmt: skip
+
+
+def show_preflight(found: Preflight, source: AnswerSource, *, key: str, includes_set_aside: bool = False) -> None:
     """Show what is known about a generation with this answer source."""
     for problem in found.problems:
         st.warning(plain(problem), icon=":material/error:")
+    _set_aside(found, includes_set_aside=includes_set_aside)
     if not found.selected:
         return
     _numbers(found)
@@ -31,6 +44,14 @@ def show_preflight(found: Preflight, source: AnswerSource, *, key: str) -> None:
     _notes(found)
     if found.samples:
         _samples(found.samples, key=key)
+
+
+def _set_aside(found: Preflight, *, includes_set_aside: bool) -> None:
+    """How many items of the selection were set aside for their quality, and what becomes of them."""
+    if not found.quarantined:
+        return
+    fate = "included all the same" if includes_set_aside else "left out"
+    st.markdown(f":material/do_not_disturb_on: **{found.quarantined:,} set aside by data quality**, {fate}.")
 
 
 def _numbers(found: Preflight) -> None:

@@ -1,4 +1,4 @@
-"""The parts of one sheet: its rows, its settings, what it may be used for, and its history."""
+"""About one sheet: its quality in a line, what it may be used for, what stands on it, and its history."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.errors import guard
-from pages.components.gallery import gallery
-from pages.components.identity import current_user
-from pages.components.layout import empty_state, flash, plain, words
+from pages.components.layout import ago, empty_state, plain, words
+from pages.components.quality_look import score_badge
 from pages.components.records import cell_text
-from pages.components.rights import why_not
-from pages.components.sheet_form import sheet_form
 from workbench_core import cached
-from workbench_core.permissions import Action
-from workbench_core.sheets import Sheet, SheetStatus
+from workbench_core.sheets import Dependants, Sheet
+from workbench_core.sheets.model import MOST_NAMES
 from workbench_core.usage import UsageRules
-
-ROWS_PER_PAGE = 25
 
 
 def tags_note(rules: UsageRules) -> None:
@@ -31,62 +26,33 @@ def tags_note(rules: UsageRules) -> None:
         )
 
 
-def show_rows(sheet: Sheet, total: int) -> None:
-    """The rows of the sheet, one page at a time."""
-    pages = max(1, -(-total // ROWS_PER_PAGE))
-    page = st.pagination(pages, key=f"data_rows_{sheet.id}") if pages > 1 else 1
+def quality_line(sheet: Sheet) -> None:
+    """What the last quality run said, with the way to all of it."""
     with guard():
-        rows = cached.sheet_page(sheet.id, ROWS_PER_PAGE, ROWS_PER_PAGE * (page - 1))
-        if sheet.source_kind == "volume":
-            gallery(sheet.source, rows["item_ref"].tolist(), key="data_items", total=total)
-        else:
-            st.dataframe(rows.drop(columns="item_ref"), hide_index=True, height="content", alt=f"Rows of {sheet.name}")
-
-
-def show_settings(sheet: Sheet) -> None:
-    """Roles, filter and sample: to change while it is a draft, to read otherwise."""
-    refusal = why_not(Action.EDIT_SHEETS)
-    if sheet.status is not SheetStatus.DRAFT or refusal:
-        reason = refusal or f"The sheet is {sheet.status}: only a draft can be changed."
-        st.caption(f":material/lock: {reason}")
-        st.dataframe(settings_list(sheet), hide_index=True, height="content", alt="Settings of the sheet")
-        return
-    opened = st.session_state.setdefault(f"data_opened_{sheet.id}", sheet)
-    columns = cached.workbench().catalog.columns(sheet.source)
-    form = sheet_form(opened.draft, columns, key=f"data_edit_{sheet.id}_{opened.row_version}")
-    if st.button("Save", type="primary", key="data_save", disabled=not form.can_save or form.draft == opened.draft):
-        with guard():
-            cached.workbench().sheets.update(sheet.id, form.draft, by=current_user(), row_version=opened.row_version)
-            del st.session_state[f"data_opened_{sheet.id}"]
-            flash("Saved.")
-            st.rerun()
-
-
-def settings_list(sheet: Sheet) -> pd.DataFrame:
-    """The settings of a sheet to read."""
-    sample = f"{sheet.sample_size:,} rows, seed {sheet.sample_seed}" if sheet.sample_size else "All rows"
-    lines = {
-        "Source": sheet.source,
-        "Identifier": sheet.item_id_column,
-        "Text columns": ", ".join(sheet.text_columns) or "–",
-        "Picture columns": ", ".join(sheet.image_columns) or "–",
-        "Other columns": ", ".join(sheet.metadata_columns) or "–",
-        "Filter": sheet.filter or "–",
-        "Sample": f"{sample}, in the proportions of {sheet.stratify_column}" if sheet.stratify_column else sample,
-    }
-    return pd.DataFrame({"Setting": list(lines), "Value": list(lines.values())})
+        latest = cached.latest_quality(sheet.id)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="data_quality_line"):
+            if latest is None:
+                st.caption(":material/verified: The quality of its rows was not checked yet.", width="content")
+            else:
+                st.markdown(":material/verified: **Quality**", width="content")
+                score_badge(latest)
+                st.caption(
+                    f"{latest.passed:,} of {latest.total:,} rows pass, checked {ago(latest.run_at)}", width="content"
+                )
+            st.page_link("data_quality.py", label="Data quality", query_params={"sheet": sheet.id}, width="content")
 
 
 def show_usage(sheet: Sheet, rules: UsageRules) -> None:
     """What its content may be used for, and what was made from it."""
     st.markdown(f"**{plain(rules.summary())}** · {words(rules.classification)}")
     st.caption("From the tags of the source. Labels and pairs made from this sheet inherit it.")
-    made = cached.training_sheets(sheet.id)
-    if not made:
+    used, made = cached.sheet_dependants(sheet.id), cached.training_sheets(sheet.id)
+    if not used.total and not made:
         with empty_state("Nothing is made from this sheet yet.", icon=":material/auto_awesome:"):
             st.page_link("generate.py", label="Generate pairs", query_params={"sheet": sheet.id})
         return
-    st.subheader("Training sheets", anchor=False)
+    st.subheader("What stands on it", anchor=False)
+    named_dependants(used, leaving_out="training sheets")
     for training_sheet in made:
         counts = training_sheet.counts
         st.page_link(
@@ -95,6 +61,17 @@ def show_usage(sheet: Sheet, rules: UsageRules) -> None:
             icon=":material/dataset:",
             query_params={"training_sheet": training_sheet.id},
         )
+
+
+def named_dependants(used: Dependants, *, leaving_out: str = "") -> None:
+    """What stands on a sheet, kind by kind, with the newest names."""
+    for kind, count in used.counts.items():
+        if not count or kind == leaving_out:
+            continue
+        names = used.names.get(kind, ())
+        shown = ", ".join(f"“{plain(name)}”" for name in names)
+        more = ", …" if len(names) == MOST_NAMES and count > MOST_NAMES else ""
+        st.markdown(f"- {count:,} {kind if count > 1 else kind.removesuffix('s')}: {shown}{more}")
 
 
 def show_history(sheet: Sheet) -> None:

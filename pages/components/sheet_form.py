@@ -1,18 +1,21 @@
-"""The fields of a sheet, with a verdict beside each that can be wrong: identifier, filter and sample."""
+"""A new sheet in one look: its name, its identifier with the verdict, and what its columns are for; the rest folded."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from pages.components.column_editor import ROLES, chips
 from pages.components.layout import plain
+from pages.components.verdicts import identifier_verdict
 from workbench_core import cached
 from workbench_core.catalog import Column
 from workbench_core.sheets import MAX_DESCRIPTION, MAX_NAME, SheetDraft
+from workbench_core.sheets.editing import ColumnRole, with_role
 
-_UNUSED = "A column without a role stays out of the preview, but can still be mapped or hold the answers."
+_UNUSED = "A column without a role stays out of the sheet, but can still be mapped or hold the answers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,97 +31,58 @@ def sheet_form(start: SheetDraft, columns: Sequence[Column], *, key: str, taken_
     names = [column.name for column in columns]
     left, right = st.columns(2, gap="medium")
     with left:
-        name = st.text_input("Name", start.name, max_chars=MAX_NAME, key=f"{key}_name")
+        name = st.text_input("Name", start.name, max_chars=MAX_NAME, key=f"{key}_name") or ""
         if name.strip() in taken_names:
             st.caption(":orange[:material/info:] There is a sheet of this name already.")
-        description = st.text_area(
-            "Description", start.description, max_chars=MAX_DESCRIPTION, key=f"{key}_description", height=94
-        )
-        identifier, is_unique = _identifier(start, names, key=key)
+        tags_of(start)
     with right:
-        text = _role("Text", start.text_columns, names, key=f"{key}_text", hint="Long texts that people read")
-        image = _role("Picture", start.image_columns, names, key=f"{key}_image", hint="Paths of pictures")
-        metadata = _role("Other", start.metadata_columns, names, key=f"{key}_metadata", hint=_UNUSED)
-    where, is_readable = _filter(start, key=key)
-    size, seed, stratify = _sample(start, names, key=key)
-    draft = SheetDraft(
-        name=name,
-        source=start.source,
-        item_id_column=identifier,
-        description=description,
+        identifier = st.selectbox(
+            "Identifier", names, index=names.index(start.item_id_column) if start.item_id_column in names else 0,
+            key=f"{key}_identifier",
+            help="The column that names each item for good. Labels are tied to it, never to a position.",
+        )  # fmt: skip
+        is_unique = identifier_verdict(start.relation, identifier or "")
+    draft = replace(start, name=name)
+    if identifier and identifier != start.item_id_column:
+        draft = replace(with_role(draft, identifier, ColumnRole.IDENTIFIER), column_order=())
+    shown = st.container(gap="small")
+    draft = details(draft, names, key=f"{key}_{identifier}")
+    with shown:
+        chips(draft)
+    return SheetForm(draft, bool(name.strip()) and is_unique)
+
+
+def tags_of(start: SheetDraft) -> None:
+    """The tags of the source, which bind everything that is made from the sheet."""
+    tags = cached.workbench().catalog.get(start.source).tags
+    if tags:
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.caption("Inherits", width="content")
+            for tag in tags:
+                st.badge(plain(tag), color="red", icon=":material/shield:")
+
+
+def details(draft: SheetDraft, names: Sequence[str], *, key: str) -> SheetDraft:
+    """Description and roles, folded: what is proposed is right most of the time."""
+    with st.expander("Details", icon=":material/tune:", key=f"{key}_details"):
+        description = st.text_area(
+            "Description", draft.description, max_chars=MAX_DESCRIPTION, key=f"{key}_description", height=94
+        )
+        others = [name for name in names if name != draft.item_id_column]
+        text = role_field(ColumnRole.TEXT, draft.text_columns, others, key=key, hint="Long texts that people read")
+        image = role_field(ColumnRole.IMAGE, draft.image_columns, others, key=key, hint="Paths of pictures")
+        metadata = role_field(ColumnRole.METADATA, draft.metadata_columns, others, key=key, hint=_UNUSED)
+        st.caption("Filter, sample, order of columns and joins are set on the sheet itself.")
+    return replace(
+        draft,
+        description=description or "",
         text_columns=tuple(text),
         image_columns=tuple(image),
         metadata_columns=tuple(metadata),
-        filter=where,
-        sample_size=size,
-        sample_seed=seed,
-        stratify_column=stratify,
     )
-    return SheetForm(draft, bool(name.strip()) and is_unique and is_readable)
 
 
-def _identifier(start: SheetDraft, names: Sequence[str], *, key: str) -> tuple[str, bool]:
-    """The identifier and whether it tells every row from every other one (INV-3)."""
-    chosen = st.selectbox(
-        "Identifier",
-        names,
-        index=names.index(start.item_id_column) if start.item_id_column in names else 0,
-        key=f"{key}_identifier",
-        help="The column that names each item for good. Labels are tied to it, never to a position.",
-    )
-    check = cached.identifier_check(start.source, chosen)
-    if check.is_valid:
-        st.caption(f":green[:material/check_circle:] Unique and never empty in all {check.rows:,} rows.")
-        return chosen, True
-    faults = [
-        f"empty in {check.nulls:,} rows" if check.nulls else "",
-        f"repeats itself in {check.duplicates:,} rows" if check.duplicates else "",
-    ]
-    reason = " and ".join(fault for fault in faults if fault) or "the source has no rows"
-    st.caption(f":red[:material/error:] {plain(chosen)}: {reason}. Labels need an identifier that is unique.")
-    return chosen, False
-
-
-def _role(label: str, start: Sequence[str], names: Sequence[str], *, key: str, hint: str) -> list[str]:
+def role_field(role: ColumnRole, start: Sequence[str], names: Sequence[str], *, key: str, hint: str) -> list[str]:
+    """The columns of one role."""
     present = [name for name in start if name in names]
-    return st.multiselect(f"{label} columns", names, default=present, key=key, help=hint)
-
-
-def _filter(start: SheetDraft, *, key: str) -> tuple[str, bool]:
-    """The filter and whether it can be read (SH-11)."""
-    where = st.text_input(
-        "Filter",
-        start.filter,
-        key=f"{key}_filter",
-        placeholder="Optional, for example: topic = 'general' AND length > 20",
-        help="One condition on the columns. Texts go in single quotes.",
-        live="600ms",
-    )
-    verdict = cached.filter_verdict(start.source, where or "")
-    if verdict.problem:
-        st.caption(f":red[:material/error:] {plain(verdict.problem)} {plain(verdict.hint)}")
-        return where or "", False
-    mark = ":green[:material/check_circle:]" if verdict.kept else ":orange[:material/warning:]"
-    st.caption(f"{mark} {verdict.kept:,} of {verdict.every:,} rows.")
-    return where or "", True
-
-
-def _sample(start: SheetDraft, names: Sequence[str], *, key: str) -> tuple[int | None, int, str]:
-    """Sample size (None means all rows), seed and the column whose proportions are kept."""
-    with st.expander("Sample", expanded=start.sample_size is not None, key=f"{key}_sample"), st.grid(3):
-        size = st.number_input(
-            "Rows", 1, value=start.sample_size, key=f"{key}_size", placeholder="All rows", help="Empty takes all rows"
-        )
-        stratify = st.selectbox(
-            "Keep the proportions of",
-            names,
-            index=names.index(start.stratify_column) if start.stratify_column in names else None,
-            key=f"{key}_stratify",
-            placeholder="No column",
-            disabled=size is None,
-        )
-        seed = st.number_input(
-            "Seed", 0, value=start.sample_seed, key=f"{key}_seed", help="The same seed picks the same rows",
-            disabled=size is None,
-        )  # fmt: skip
-    return size, int(seed or 0), (stratify or "") if size is not None else ""
+    return st.multiselect(f"{ROLES[role]} columns", names, default=present, key=f"{key}_{role}", help=hint)

@@ -11,7 +11,8 @@ import pytest
 from tests.browser.conftest import running, tab
 from tests.core.improve_parts import Improving
 from tests.review_data import ANN
-from workbench_core.demo.recipes import MAIL, MAIL_TEMPLATE
+from workbench_core.data_quality import RuleDraft, ScanOptions
+from workbench_core.demo.recipes import JOINED_FLIGHTS, MAIL, MAIL_TEMPLATE
 from workbench_core.pairs import Decision
 from workbench_core.settings import read_settings
 from workbench_core.training_jobs import JobRequest
@@ -19,19 +20,43 @@ from workbench_core.training_sheets import GenerationRequest
 from workbench_core.workbench import Workbench, open_workbench
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-PAGES = ["Home", "Data", "Generate", "Label", "Train", "Deploy", "Monitor", "Improve", "Prompt templates", "Settings"]
+PAGES = ["Home", "Data", "Generate", "Label", "Train", "Deploy", "Monitor", "Improve"]
+PAGES += ["Data quality", "Prompt templates", "Settings"]
 MODEL = "quick-mails"
 # an address, filled in from what the fixture made, and the heading that must stand there
 PLACES = {
     "": "Home",
     "data": "Data",
     "data?view=sheets": "Data",
+    "data?find=carrier&catalog=demo": "Data",
+    "data?view=add": "Add data",
+    "data?view=add&from=server": "Add data",
     "data?table=demo.mail.messages": "messages",
     "data?table=demo.images.pictures": "pictures",
+    "data?table=demo.images.pictures&file=astronaut.jpg": "pictures",
     "data?table=demo.mail.messages&make=sheet": "messages",
     "data?sheet={sheet}": MAIL,
-    "data?sheet={sheet}&show=settings": MAIL,
+    "data?sheet={sheet}&show=columns": MAIL,
+    "data?sheet={sheet}&show=sources": MAIL,
+    "data?sheet={sheet}&show=filter": MAIL,
+    "data?sheet={sheet}&show=labels": MAIL,
+    "data?sheet={sheet}&show=usage": MAIL,
+    "data?sheet={joined}": JOINED_FLIGHTS,
+    "data?sheet={joined}&show=columns": JOINED_FLIGHTS,
+    "data?sheet={joined}&show=sources": JOINED_FLIGHTS,
+    "data?sheet={joined}&show=filter": JOINED_FLIGHTS,
     "data?sheet={sheet}&show=history": MAIL,
+    "data_quality": "Data quality",
+    "data_quality?sheet={sheet}": MAIL,
+    "data_quality?sheet={sheet}&show=profile": MAIL,
+    "data_quality?sheet={sheet}&show=profile&view=suggestions": MAIL,
+    "data_quality?sheet={sheet}&show=profile&column=subject": MAIL,
+    "data_quality?sheet={sheet}&show=rules&rule=new": MAIL,
+    "data_quality?sheet={sheet}&show=results": MAIL,
+    "data_quality?sheet={sheet}&show=results&check=0": MAIL,
+    "data_quality?sheet={sheet}&show=history": MAIL,
+    "data_quality?sheet={sheet}&show=fix": MAIL,
+    "data_quality?sheet={sheet}&show=fix&item={failing}": MAIL,
     "prompt_templates": "Prompt templates",
     "prompt_templates?template={template}": MAIL_TEMPLATE,
     "generate": "Generate",
@@ -126,11 +151,28 @@ def go_round(home: Path) -> dict[str, str]:
         answered = workbench.endpoints.query(MODEL, [row], by=ANN)
         workbench.feedback.submit(answered.request_id, rating="negative" if number % 4 == 0 else "positive", by=ANN)
     workbench.monitoring.drift(MODEL, hours=24, by=ANN)
+    failing = check_quality(workbench, sheet.id)
     feedback = workbench.feedback.find(limit=1)[0].id
+    joined = next(one for one in workbench.sheets.find() if one.name == JOINED_FLIGHTS)
+    workbench.sheets.move(joined.id, "unpublish", by=ANN)  # a draft, so that its fields are there
     workbench.close()
     return {"sheet": sheet.id, "template": template.id, "training_sheet": training_sheet.id, "job": job.id} | {
-        "feedback": feedback
+        "feedback": feedback,
+        "failing": failing,
+        "joined": joined.id,
     }
+
+
+def check_quality(workbench: Workbench, sheet_id: str) -> str:
+    """Profile a sheet, keep a few rules, one of which fails, and run them twice; give an item that fails."""
+    quality = workbench.data_quality
+    quality.profile(sheet_id, by=ANN)
+    quality.save_rules(sheet_id, [one.draft for one in quality.suggestions(sheet_id)][:4], by=ANN)
+    quality.save_rule(sheet_id, RuleDraft("is_in_list", ("label",), {"allowed": ["ham"]}, name="only ham"), by=ANN)
+    for options in (ScanOptions(), ScanOptions(find_duplicates=True)):
+        quality.start(sheet_id, by=ANN, options=options)
+        work(workbench)
+    return quality.fix_queue.items(sheet_id, limit=1).items[0].item_ref
 
 
 def work(workbench: Workbench) -> None:

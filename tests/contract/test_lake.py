@@ -556,14 +556,10 @@ MALFORMED = {
     ),
     "open quote": ('id,text\n1,a\n2,"b\n3,c\n', ["Line 3", "quote"]),
     "text behind a quote": ('id,text\n1,"a"x\n', ["Line 2", "quote"]),
-    "not UTF-8": ("id,text\n1,a\n2,Müller\n".encode("latin-1"), ["Line 3", "UTF-8", "Müller"]),
-    "not UTF-8 in the header": ("id,Größe\n1,a\n".encode("latin-1"), ["Line 1", "UTF-8"]),
-    "UTF-16": ("id,text\n1,a\n".encode("utf-16"), ["UTF-16"]),
+    "one damaged character in UTF-8": ("id,text\n1,Zoë\n2,ä".encode() + b"\xff\n", ["Line 3", "UTF-8"]),
     "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", ["not a text file"]),
     "mixed line ends": ("id,text\r\n1,a\n2,b\r\n3,c\n", ["line ends"]),
-    "duplicate columns": ("id,text,text\n1,a,b\n", ["same name", "“text”"]),
-    "columns that differ in case": ("id,text,Text\n1,a,b\n", ["same name", "“text” and “Text”"]),
-    "a column without name": ("id,,text\n1,a,b\n", ["Column 2 has no name"]),
+    "only columns without a name": (",,\n1,a,b\n", ["first line of the file is empty"]),
     "no header": ("1,2\n3,4\n", ["first line"]),
     "nothing": ("", ["empty"]),
     "blank lines": ("\n\n\n", ["empty"]),
@@ -610,8 +606,6 @@ def parquet_bytes(**columns):
         (parquet_bytes(a=[1, 2])[:-20], ["not a Parquet file"]),
         (parquet_bytes(a=["some text"] * 500)[:4] + b"\xff" * 60 + parquet_bytes(a=["some text"] * 500)[64:], ["file"]),
         (parquet_bytes(a=pa.array([], pa.int64())), ["no rows"]),
-        (parquet_bytes(a=[1], A=[2]), ["same name"]),
-        (parquet_bytes(**{"": [1]}), ["no name"]),
     ],
 )
 def test_a_bad_parquet_file_is_refused_and_leaves_nothing_behind(lake, upload, tmp_path, content, words):
@@ -625,8 +619,8 @@ def test_a_bad_parquet_file_is_refused_and_leaves_nothing_behind(lake, upload, t
 def test_files_that_are_too_large_or_no_tables_are_refused(upload, tmp_path):
     with pytest.raises(Invalid, match="at most"):
         upload("id,text\n1,a\n", max_bytes=5)
-    with pytest.raises(Invalid, match="neither CSV nor Parquet"):
-        upload(b"PK\x03\x04", original_name="boards.xlsx")
+    with pytest.raises(Invalid, match="not a file that becomes a table"):
+        upload(b"PK\x03\x04", original_name="boards.docx")
 
 
 def test_a_taken_name_is_refused_and_the_table_stays(with_boards, upload):

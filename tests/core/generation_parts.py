@@ -13,6 +13,7 @@ from workbench_core.adapters.local.lake import LocalLake
 from workbench_core.adapters.store import open_store
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.clock import Clock, utc_now
+from workbench_core.data_quality import DataQuality
 from workbench_core.errors import WorkbenchError
 from workbench_core.history import History
 from workbench_core.pairs import Pairs
@@ -81,6 +82,10 @@ class Parts:
         self.runs = Runs(self.store, clock)
         shared = (self.history, self.permissions, clock)
         self.sheets = Sheets(self.store, self.lake, *shared)
+        self.data_quality = DataQuality(
+            self.store, self.lake, self.history, self.permissions, self.runs, clock,
+            sheets=self.sheets, chat_model=self.model,
+        )  # fmt: skip
         self.templates = PromptTemplates(self.store, self.sheets, *shared)
         self.labels = CanonicalLabels(self.store, *shared)
         self.pairs = Pairs(self.store, self.labels, *shared)
@@ -99,7 +104,12 @@ class Parts:
         )
 
     def worker(self) -> Worker:
-        return Worker(self.runs, {"generate": self.training_sheets.handle}, threads=1)
+        handlers = {
+            "generate": self.training_sheets.handle,
+            "check_quality": self.data_quality.handle,
+            "profile_sheet": self.data_quality.handle_profile,
+        }
+        return Worker(self.runs, handlers, threads=1)
 
     def work(self) -> None:
         """Do everything that is queued."""

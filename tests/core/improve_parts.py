@@ -149,7 +149,7 @@ class Improving(Parts):
             "store": "store", "lake": "lake", "history": "history", "permissions": "permissions", "runs": "runs",
             "sheets": "sheets", "templates": "prompt_templates", "labels": "canonical_labels", "pairs": "pairs",
             "training_sheets": "training_sheets", "jobs": "training_jobs", "versions": "model_versions",
-            "evaluations": "evaluations", "gaps": "gaps", "tasks": "labeling_tasks",
+            "evaluations": "evaluations", "gaps": "gaps", "tasks": "labeling_tasks", "data_quality": "data_quality",
         }  # fmt: skip
         for name, service in names.items():
             setattr(made, name, getattr(workbench, service))
@@ -159,6 +159,7 @@ class Improving(Parts):
     def worker(self) -> Worker:
         handlers = {
             "generate": self.training_sheets.handle,
+            "check_quality": self.data_quality.handle,
             "train": self.jobs.handle,
             "evaluate": self.evaluations.handle,
             "analyse_gaps": self.gaps.handle,

@@ -10,18 +10,26 @@ import pytest
 from PIL import Image
 
 from tests.core.conftest import ANN
+from tests.core.test_documents import pdf, sound
 from workbench_core import pictures
-from workbench_core.catalog import Catalog, table_name
-from workbench_core.errors import AlreadyExists, Invalid, NotFound, NotPermitted
+from workbench_core.catalog import Catalog, FilePreview, table_name
+from workbench_core.errors import AlreadyExists, Conflict, Invalid, NotFound, NotPermitted
 from workbench_core.permissions import Role
-from workbench_core.ports import TableEntry
+from workbench_core.ports import ColumnRef, Join, JoinKey, JoinSource, SourceRole, TableEntry
+from workbench_core.sheets.join_config import join_json
 
 BEN = "ben@example.com"
 
 
 @pytest.fixture
-def catalog(lake, history, permissions):
-    return Catalog(lake, history, permissions)
+def inbox(tmp_path):
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+@pytest.fixture
+def catalog(lake, history, permissions, store, inbox):
+    return Catalog(lake, history, permissions, store=store, import_folders=[inbox])
 
 
 @pytest.fixture
@@ -90,6 +98,193 @@ def test_a_table_that_does_not_exist_is_not_found(catalog):
         catalog.preview("../../etc/passwd")
 
 
+def test_the_tree_shows_catalogs_and_schemas_with_their_counts(catalog, lake, upload):
+    upload(b"a,b\n1,2\n")
+    lake.put_files("demo.plant.boards", {"1.png": b"x"})
+    lake.put_files("demo.flights.photos", {"1.png": b"x"})
+    demo, main = catalog.tree()
+    assert (demo.name, demo.table_count, demo.volume_count) == ("demo", 0, 2)
+    assert [(schema.name, schema.volume_count) for schema in demo.schemas] == [("demo.flights", 1), ("demo.plant", 1)]
+    assert [each.entry.name for each in main.schemas[0].entries] == ["main.uploads.mails"]
+
+
+def test_tables_are_found_by_tag_column_and_comment_of_a_column(catalog, lake, upload):
+    upload(b"id,customer\n1,2\n", tags=["PII"])
+    upload(b"id,part\n1,2\n", "parts.csv")
+    catalog.describe("main.uploads.parts", column_comments={"part": "Serial number"}, by=ANN)
+    for search, name, columns in (
+        ("pii", "main.uploads.mails", ()),
+        ("CUSTOM", "main.uploads.mails", ("customer",)),
+        ("serial", "main.uploads.parts", ("part",)),
+    ):
+        (node,) = catalog.tree(search=search)
+        (found,) = node.schemas[0].entries
+        assert (found.entry.name, found.matched_columns) == (name, columns)
+    assert catalog.tree(search="nothing like it") == []
+
+
+def test_a_damaged_table_does_not_break_the_search(catalog, upload, tmp_path):
+    upload(b"id,customer\n1,2\n")
+    (tmp_path / "lake/main/uploads/broken.parquet").write_bytes(b"PAR1")
+    assert [entry.name for entry in catalog.find(search="customer")] == ["main.uploads.mails"]
+
+
+# --- describe and remove ----------------------------------------------------------------------------------------------
+
+
+def test_comments_are_changed_and_recorded(catalog, upload, history):
+    name = upload(b"id,text\n1,a\n").name
+    entry = catalog.describe(name, comment="All mails", column_comments={"text": "What was written"}, by=ANN)
+    assert entry.comment == "All mails"
+    assert [column.comment for column in catalog.columns(name)] == ["", "What was written"]
+    event = history.of("table", name)[0]
+    assert (event.action, event.details["new_comment"], event.details["columns"]) == ("describe", "All mails", ["text"])
+    catalog.describe(name, by=ANN)
+    assert len(history.of("table", name)) == 2, "what changes nothing leaves no line"
+    with pytest.raises(Invalid, match="no column “txt”"):
+        catalog.describe(name, column_comments={"txt": "x"}, by=ANN)
+    with pytest.raises(NotFound):
+        catalog.describe("main.uploads.nothing", comment="x", by=ANN)
+
+
+def test_a_tag_may_be_added_by_everybody_who_edits_and_taken_away_by_who_governs(catalog, upload, permissions, history):
+    permissions.assign(BEN, Role.DATA_PRODUCER, by=ANN)
+    name = upload(b"id\n1\n", tags=["PII"]).name
+    assert catalog.describe(name, tags=["CONFIDENTIAL", "PII"], by=BEN).tags == ("PII", "CONFIDENTIAL")
+    with pytest.raises(NotPermitted):
+        catalog.describe(name, tags=["CONFIDENTIAL"], by=BEN)
+    assert catalog.get(name).tags == ("PII", "CONFIDENTIAL")
+    assert catalog.describe(name, tags=[], by=ANN).tags == ()
+    event = history.of("table", name)[0]
+    assert (event.by, event.details["old_tags"], event.details["new_tags"]) == (ANN, ["PII", "CONFIDENTIAL"], [])
+    with pytest.raises(Invalid, match="no tag"):
+        catalog.describe(name, tags=["SECRET"], by=ANN)
+    permissions.assign(BEN, Role.REVIEWER, by=ANN)
+    with pytest.raises(NotPermitted):
+        catalog.describe(name, comment="x", by=BEN)
+
+
+def sheet_on(store, clock, source: str, *, name: str, join_config: str = "", status: str = "draft") -> None:
+    store.append(
+        "sheets",
+        [
+            {
+                "id": name, "name": name, "source": source, "source_kind": "table", "item_id_column": "id",
+                "join_config": join_config, "status": status, "created_by": ANN, "created_at": clock(),
+                "updated_by": ANN, "updated_at": clock(),
+            }
+        ],
+    )  # fmt: skip
+
+
+def test_an_upload_that_sheets_read_is_not_removed(catalog, upload, store, clock, history):
+    first, second = upload(b"id\n1\n").name, upload(b"id\n1\n", "parts.csv").name
+    join = Join(
+        (JoinSource(first, "mails", SourceRole.PRIMARY), JoinSource(second, "parts")),
+        (JoinKey(ColumnRef("mails", "id"), ColumnRef("parts", "id")),),
+    )
+    sheet_on(store, clock, first, name="Joined", join_config=join_json(join))
+    sheet_on(store, clock, first, name="Plain")
+    with pytest.raises(Conflict, match="“Joined”, “Plain”"):
+        catalog.drop(first, by=ANN)
+    with pytest.raises(Conflict, match="“Joined”"):
+        catalog.drop(second, by=ANN)
+    assert catalog.sheets_on(second) == ["Joined"]
+    store.execute("UPDATE sheets SET status = 'deleted'", touches="sheets")
+    catalog.drop(second, by=ANN)
+    assert [entry.name for entry in catalog.find()] == [first]
+    assert [event.action for event in history.of("table", second)] == ["remove", "upload"]
+
+
+def test_only_uploads_are_removed_and_only_by_who_may(catalog, lake, upload, permissions):
+    lake.put_files("demo.plant.boards", {"1.png": b"x"})
+    with pytest.raises(Conflict, match="was not uploaded"):
+        catalog.drop("demo.plant.boards", by=ANN)
+    name = upload(b"id\n1\n").name
+    permissions.assign(BEN, Role.REVIEWER, by=ANN)
+    with pytest.raises(NotPermitted):
+        catalog.drop(name, by=BEN)
+    with pytest.raises(NotFound):
+        catalog.drop("main.uploads.nothing", by=ANN)
+
+
+# --- folders and previews of files ------------------------------------------------------------------------------------
+
+
+def test_a_volume_is_browsed_folder_by_folder(catalog):
+    files = [
+        ("top.txt", b"1"),
+        ("2026/01/a.png", b"22"),
+        ("2026/01/b.png", b"333"),
+        ("2026/02/a.png", b"4"),
+        ("20.txt", b"5"),
+    ]
+    name = catalog.upload_files(files, name="boards", by=ANN).name
+    top = catalog.folder(name)
+    assert [(folder.path, folder.file_count, folder.size_bytes) for folder in top.folders] == [("2026", 3, 6)]
+    assert [file.path for file in top.files] == ["20.txt", "top.txt"] and (top.file_count, top.size_bytes) == (5, 8)
+    below = catalog.folder(name, "2026/01")
+    assert [file.path for file in below.files] == ["2026/01/a.png", "2026/01/b.png"] and below.folders == ()
+    assert [folder.name for folder in catalog.folder(name, "2026/").folders] == ["01", "02"]
+    found = catalog.folder(name, "2026", search="A.PNG")
+    assert [file.path for file in found.files] == ["2026/01/a.png", "2026/02/a.png"] and found.folders == ()
+    for missing in ("2027", "../secret", "2026/01/a.png"):
+        with pytest.raises(NotFound):
+            catalog.folder(name, missing)
+
+
+@pytest.fixture
+def show(catalog):
+    """Put one file into a volume and preview it."""
+
+    def show_(content: bytes, path: str, **more: int) -> FilePreview:
+        volume = f"v{len(catalog.find())}"
+        return catalog.preview_file(catalog.upload_files([(path, content)], name=volume, by=ANN).name, path, **more)
+
+    return show_
+
+
+def test_every_kind_of_file_has_its_preview(show):
+    shown = show(picture(size=(3000, 30)), "a/1.png")
+    with Image.open(io.BytesIO(shown.content)) as small:
+        assert (shown.kind, shown.media_type, small.size) == ("picture", "image/jpeg", (1200, 12))
+    shown = show("Grüße\n".encode("cp1252"), "readme.txt")
+    assert (shown.kind, shown.text, shown.is_cut) == ("text", "Grüße\n", False)
+    shown = show(b"x" * 300_000, "app.log")
+    assert (shown.kind, len(shown.text), shown.is_cut) == ("text", 200_000, True)
+    shown = show(pdf("one", "two"), "report", page=2, width=300)
+    assert (shown.kind, shown.page, shown.page_count) == ("pdf", 2, 2) and shown.content.startswith(b"\x89PNG")
+    shown = show(sound(), "voice.wav")
+    assert (shown.kind, shown.media_type, shown.content) == ("audio", "audio/wav", sound())
+    shown = show(b"id;text\n1;a\n2;b\n", "list.csv")
+    assert shown.kind == "table" and shown.table.row_count == 2 and list(shown.table.rows["text"]) == ["a", "b"]
+    assert show(b'{"a": 1}\n{"a": 2}\n', "list.jsonl").table.row_count == 2
+    shown = show(b"\x00\x01\x02", "model.bin")
+    assert shown.kind == "other" and "cannot be shown" in shown.problem
+
+
+@pytest.mark.parametrize(
+    ("content", "path", "kind", "problem"),
+    [
+        (b"%PDF-1.4 and nothing more", "a.pdf", "pdf", "damaged"),
+        (b"no picture", "a.png", "picture", "damaged"),
+        (b"id,text\n1,a,b\n", "a.csv", "text", "Line 2"),
+        (b"PAR1 or not\x00", "a.parquet", "other", "Parquet"),
+    ],
+)
+def test_a_damaged_file_shows_a_sentence(show, content, path, kind, problem):
+    shown = show(content, path)
+    assert shown.kind == kind and problem in shown.problem
+
+
+def test_a_preview_stays_in_the_volume(catalog):
+    name = catalog.upload_files([("a.txt", b"x")], name="boards", by=ANN).name
+    with pytest.raises(Invalid):
+        catalog.preview_file(name, "../../../../secret")
+    with pytest.raises(NotFound):
+        catalog.preview_file(name, "b.txt")
+
+
 # --- upload of tables -------------------------------------------------------------------------------------------------
 
 
@@ -116,12 +311,11 @@ def test_an_uploaded_parquet_file_is_a_table(catalog, upload, tmp_path):
         (b"a,b\n", "a.csv", "no rows"),
         (b"a,b\n1,2\n1,2,3\n", "a.csv", "Line 3 has 3 values"),
         (b'a,b\n1,"2\n', "a.csv", "quote"),
-        (b"a,a\n1,2\n", "a.csv", "same name"),
-        (b"a,b\n1,\xff\n", "a.csv", "UTF-8"),
-        ("a,b\n1,2\n".encode("utf-16"), "a.csv", "UTF-16"),
+        ("a,b\n1,éé\n2,".encode() + b"\xff\n", "a.csv", "Line 3 has bytes that are not UTF-8"),
         (b"PK\x03\x04\x00\x00", "a.csv", "not a text file"),
         (b"a,b\n1,2\n", "a.parquet", "not a Parquet file"),
-        (b"a,b\n1,2\n", "a.xlsx", "neither CSV nor Parquet"),
+        (b"a,b\n1,2\n", "a.xlsx", "not an Excel or OpenDocument workbook"),
+        (b"a,b\n1,2\n", "a.docx", "not a file that becomes a table"),
         (b"a,b\n1,2\n", "???.csv", "letter or digit"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 from tests.core.generation_parts import ANN
 from tests.core.improve_parts import MODEL, Improving, RuleServing, item
 from workbench_core.canonical_labels import LabelEntry
+from workbench_core.data_quality import ScanOptions
 from workbench_core.demo import SOURCES, Demo
 from workbench_core.demo.service import REMOVALS
 from workbench_core.errors import Conflict, NotPermitted, Unavailable
@@ -18,6 +19,8 @@ from workbench_core.prompt_templates import AnswerSource
 from workbench_core.sheets import SheetDraft, SheetStatus
 from workbench_core.training_jobs import JobRequest
 from workbench_core.training_sheets import GenerationRequest
+
+LOADED = {"sheets": 5, "prompt templates": 3, "quality rules": 14}
 
 
 @pytest.fixture
@@ -31,7 +34,8 @@ def world(tmp_path, clock):
 def demo_of(world, serving=None):
     return Demo(
         world.store, world.lake, world.history, world.permissions,
-        sheets=world.sheets, prompt_templates=world.templates, serving=serving or world.serving,
+        sheets=world.sheets, prompt_templates=world.templates, data_quality=world.data_quality,
+        serving=serving or world.serving,
     )  # fmt: skip
 
 
@@ -93,12 +97,24 @@ def use_all_of_it(world):
     waiting = world.pairs.queue(task.training_sheet_id, limit=200)
     decisions = [Decision(pair.id, "edit", pair.row_version, answer="ham") for pair in waiting]
     assert not world.pairs.decide(decisions, by=ANN).refused
+    check_and_set_aside(world)
     second = world.jobs.submit(JobRequest(made.id, MODEL, "counting", seed=7), by=ANN)
     world.work()
     assert world.jobs.get(second.id).status == "succeeded"
     world.gaps.start_closing(gap.id, 2, by=ANN)
     world.work()
     assert world.gaps.closures(gap.id)
+
+
+def check_and_set_aside(world):
+    """Everything that hangs on the rules of a sheet: a profile, a run, failing items, decisions."""
+    flights = next(sheet for sheet in world.sheets.find() if sheet.name == "January flights")
+    world.data_quality.profile(flights.id, by=ANN)
+    world.data_quality.start(flights.id, by=ANN, options=ScanOptions(find_duplicates=True))
+    world.work()
+    assert world.data_quality.latest(flights.id).failed == 606, "521 cancelled and 85 diverted flights"
+    done = world.data_quality.fix_queue.decide_all(flights.id, "set_aside", reason="did not arrive", by=ANN)
+    assert done.done == 606
 
 
 def answer(record, version):
@@ -108,7 +124,7 @@ def answer(record, version):
 def test_loading_puts_tables_sheets_and_templates_in_place(world):
     found = world.demo.load(by=ANN)
     assert found.is_loaded
-    assert found.told == {"sheets": 3, "prompt templates": 3}
+    assert found.told == LOADED
     entries = {entry.name: entry for entry in world.lake.tables()}
     for source in world.demo.sources():
         assert entries[source.name].is_demo
@@ -124,7 +140,7 @@ def test_loading_twice_is_the_same_as_loading_once(world):
     before = content(world)
     again = world.demo.load(by=ANN)
     assert content(world) == before
-    assert again.told == {"sheets": 3, "prompt templates": 3}
+    assert again.told == LOADED
 
 
 def test_a_load_that_was_cut_off_after_the_tables_is_finished_by_the_next_one(world, monkeypatch):
@@ -133,14 +149,14 @@ def test_a_load_that_was_cut_off_after_the_tables_is_finished_by_the_next_one(wo
         world.demo.load(by=ANN)
     assert not world.demo.is_loaded()
     monkeypatch.undo()
-    assert world.demo.load(by=ANN).told == {"sheets": 3, "prompt templates": 3}
+    assert world.demo.load(by=ANN).told == LOADED
 
 
 def test_removal_leaves_the_store_and_the_lake_as_they_were(world):
     before, tables = content(world), world.lake.tables()
     world.demo.load(by=ANN)
     removed = world.demo.remove(by=ANN)
-    assert removed.told == {"sheets": 3, "prompt templates": 3}
+    assert removed.told == LOADED
     assert (content(world), world.lake.tables()) == (before, tables)
     assert not world.demo.is_loaded()
     assert world.demo.remove(by=ANN).counts == {}, "removing nothing is no error"
@@ -185,7 +201,7 @@ def test_a_demo_template_used_on_own_data_becomes_the_users(world):
     made = world.training_sheets.generate(request, by=ANN)
     world.work()
     version = world.templates.create_version(template.id, by=ANN)
-    assert world.demo.remove(by=ANN).told == {"sheets": 3, "prompt templates": 2}
+    assert world.demo.remove(by=ANN).told == LOADED | {"prompt templates": 2}
     assert not world.templates.get(template.id).is_demo
     assert world.templates.get(version.id).parent_id == template.id
     assert world.training_sheets.get(made.id).counts.total == 200
@@ -202,7 +218,7 @@ def test_an_own_sheet_over_a_demo_table_goes_with_its_table(world):
     world.demo.load(by=ANN)
     mine = SheetDraft("My mails", "demo.mail.messages", "mail_id", text_columns=("subject",))
     world.sheets.create(mine, by=ANN)
-    assert world.demo.content().told["sheets"] == 4
+    assert world.demo.content().told["sheets"] == LOADED["sheets"] + 1
     world.demo.remove(by=ANN)
     assert world.sheets.find() == []
 
@@ -277,5 +293,5 @@ def test_the_sheets_and_templates_use_the_shipped_columns(world):
     names = {source.name for source in SOURCES}
     for sheet in world.sheets.find():
         assert sheet.source in names
-        known = {column.name for column in world.lake.columns(sheet.source)}
+        known = {column.name for column in world.lake.columns(sheet.relation)}
         assert set(sheet.columns) <= known

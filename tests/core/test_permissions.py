@@ -9,6 +9,7 @@ from workbench_core.permissions import ALLOWED, Action, Permissions, Role
 
 EXPECTED = {  # spec 2.14 and 2.17, with the corrections noted there
     Action.EDIT_SHEETS: {"admin", "data_steward", "data_producer"},
+    Action.MANAGE_QUALITY: {"admin", "data_steward", "data_producer"},
     Action.EDIT_TEMPLATES: {"admin", "data_steward", "data_producer"},
     Action.PUBLISH_TEMPLATES: {"admin", "data_steward"},
     Action.GENERATE: {"admin", "data_steward", "data_producer"},

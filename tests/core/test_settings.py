@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from workbench_core.errors import Invalid, NotSupported
@@ -15,6 +17,15 @@ def test_everything_has_a_default(tmp_path):
     assert settings.store_url == f"sqlite:///{tmp_path / 'store.db'}"
     assert settings.backend == "local"
     assert settings.local_user
+
+
+def test_files_are_imported_from_the_inbox_or_from_the_folders_that_are_named(tmp_path):
+    settings = read_settings({"WORKBENCH_HOME": str(tmp_path)})
+    assert settings.import_folders == (tmp_path / "inbox",)
+    open_workbench(settings).close()
+    assert (tmp_path / "inbox").is_dir()
+    named = os.pathsep.join([str(tmp_path / "a"), "", str(tmp_path / "b"), str(tmp_path / "a")])
+    assert read_settings({"WORKBENCH_IMPORT_FOLDERS": named}).import_folders == (tmp_path / "a", tmp_path / "b")
 
 
 @pytest.mark.parametrize(

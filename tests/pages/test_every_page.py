@@ -26,6 +26,7 @@ TITLES = {
     "deploy": "Deploy",
     "monitor": "Monitor",
     "improve": "Improve",
+    "data_quality": "Data quality",
     "prompt_templates": "Prompt templates",
     "settings": "Settings",
 }
@@ -33,6 +34,9 @@ TITLES = {
 OPENED = [
     ("data", {"sheet": "{}"}),
     ("data", {"table": "{}"}),
+    ("data", {"table": "demo.images.pictures", "path": "{}"}),
+    ("data", {"table": "demo.images.pictures", "file": "{}"}),
+    ("data_quality", {"sheet": "{}"}),
     ("prompt_templates", {"template": "{}"}),
     ("generate", {"training_sheet": "{}"}),
     ("generate", {"sheet": "{}"}),
@@ -52,10 +56,12 @@ OPENED = [
 ]
 # what only chooses among known words: anything else falls back to the usual choice
 CHOSEN = [
-    ("data", "view"), ("data", "find"), ("data", "status"), ("data", "show"), ("label", "status"), ("label", "search"),
+    ("data", "view"), ("data", "find"), ("data", "catalog"), ("data", "status"), ("data", "show"),
+    ("data", "page"), ("label", "status"),
+    ("label", "search"),
     ("train", "view"), ("train", "status"), ("train", "open"), ("deploy", "tab"), ("deploy", "version"),
     ("monitor", "hours"), ("improve", "view"), ("improve", "model"), ("improve", "endpoint"), ("settings", "view"),
-    ("prompt_templates", "status"), ("prompt_templates", "search"),
+    ("data_quality", "search"), ("prompt_templates", "status"), ("prompt_templates", "search"),
 ]  # fmt: skip
 HOSTILE = {
     "quotes": "'\"’; DROP TABLE sheets; --",

@@ -121,6 +121,35 @@ class Coverage:
         """Labelled items over all items."""
         return min(1.0, self.labelled / self.items) if self.items else 0.0
 
+    @property
+    def average_reuse(self) -> float:
+        """Pairs made from these labels without new work, for each label."""
+        return self.reused / self.labelled if self.labelled else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStats:
+    """What the labels of a sheet are (CL-11): coverage per label type, then counts of the labels by what they carry.
+
+    Confidence is high from 0.9 on, medium from 0.7, else low. `most_reused` holds at most ten.
+    """
+
+    coverage: tuple[Coverage, ...]
+    by_confidence: Mapping[str, int]
+    by_classification: Mapping[str, int]
+    contributors: Mapping[str, int]
+    most_reused: tuple[CanonicalLabel, ...]
+
+    @property
+    def total(self) -> int:
+        """All labels of these types."""
+        return sum(one.labelled for one in self.coverage)
+
+    @property
+    def average_reuse(self) -> float:
+        """Pairs made from these labels without new work, for each label."""
+        return sum(one.reused for one in self.coverage) / self.total if self.total else 0.0
+
 
 @dataclass(frozen=True, slots=True)
 class LabelUse:

@@ -12,6 +12,7 @@ from workbench_core.canonical_labels.model import (
     LabelEntry,
     LabelFilter,
     LabelingMode,
+    LabelStats,
     LabelUse,
     LabelVersion,
     RecordResult,
@@ -23,6 +24,7 @@ from workbench_core.canonical_labels.model import (
     same_answer,
     version_from,
 )
+from workbench_core.canonical_labels.stats import label_stats
 from workbench_core.clock import Clock, new_id
 from workbench_core.errors import ChangedByOthers, Conflict, NotFound
 from workbench_core.history import History
@@ -87,6 +89,10 @@ class CanonicalLabels:
             for row in found
         ]
         return stored or ([Coverage(label_type, 0, count, 0)] if label_type else [])
+
+    def stats(self, sheet_id: str, label_type: str = "") -> LabelStats:
+        """What the labels of a sheet are, for one label type or for all: coverage, reuse, people (CL-11, SH-13)."""
+        return label_stats(self._store, sheet_id, label_type, self.coverage(sheet_id, label_type))
 
     def find(self, wanted: LabelFilter, *, limit: int = 50, offset: int = 0) -> list[CanonicalLabel]:
         """Labels, last changed first."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from workbench_core.data_quality import Criticality, RuleDraft
+from workbench_core.ports import ColumnRef, Join, JoinKey, JoinKind, JoinSource, SourceRole
 from workbench_core.prompt_templates import AnswerSource, TemplateDraft, TemplateExample
 from workbench_core.sheets import SheetDraft
 
@@ -9,6 +13,28 @@ MAIL = "E-mails"
 MAIL_TEMPLATE = "Spam or ham"
 QUESTIONS = "Python questions"
 PICTURES = "Pictures"
+FLIGHTS = "January flights"
+JOINED_FLIGHTS = "January flights with planes and weather"
+
+
+def _key(left: str, right: str) -> JoinKey:
+    """Two columns, each written as alias.column, that must be equal."""
+    return JoinKey(ColumnRef(*left.split(".")), ColumnRef(*right.split(".")))
+
+
+FLIGHT_JOIN = Join(
+    sources=(
+        JoinSource("demo.flights.january", "flights", SourceRole.PRIMARY),
+        JoinSource("demo.flights.planes", "planes"),
+        JoinSource("demo.flights.weather", "weather"),
+    ),
+    keys=(
+        _key("flights.tailnum", "planes.tailnum"),
+        _key("flights.origin", "weather.origin"),
+        _key("flights.time_hour", "weather.time_hour"),
+    ),
+    kind=JoinKind.LEFT,
+)
 
 SHEETS: tuple[SheetDraft, ...] = (
     SheetDraft(
@@ -35,7 +61,107 @@ SHEETS: tuple[SheetDraft, ...] = (
         image_columns=("path",),
         metadata_columns=("name", "size_bytes", "modified_at"),
     ),
+    SheetDraft(
+        name=FLIGHTS,
+        source="demo.flights.january",
+        item_id_column="flight_id",
+        description="Flights from New York City in January 2013, with a set of quality rules.",
+        metadata_columns=(
+            "carrier",
+            "flight",
+            "tailnum",
+            "origin",
+            "dest",
+            "time_hour",
+            "sched_dep_time",
+            "dep_time",
+            "dep_delay",
+            "arr_time",
+            "arr_delay",
+            "air_time",
+            "distance",
+        ),
+    ),
+    SheetDraft(
+        name=JOINED_FLIGHTS,
+        source="demo.flights.january",
+        join=FLIGHT_JOIN,
+        item_id_column="flights__flight_id",
+        description="The same flights, each with its plane and the weather at its hour of departure.",
+        metadata_columns=(
+            "flights__carrier",
+            "flights__tailnum",
+            "flights__origin",
+            "flights__dest",
+            "flights__dep_delay",
+            "planes__manufacturer",
+            "planes__model",
+            "planes__year",
+            "planes__seats",
+            "weather__temp",
+            "weather__wind_speed",
+            "weather__precip",
+            "weather__visib",
+        ),
+    ),
 )
+
+# the rules of a sheet by its name: what must hold is an error, what is worth a look a warning
+RULES: Mapping[str, tuple[RuleDraft, ...]] = {
+    FLIGHTS: (
+        RuleDraft("is_unique", ("flight_id",), name="flight_id is unique"),
+        RuleDraft("is_not_null_and_not_empty", ("carrier", "origin", "dest"), name="route is known"),
+        RuleDraft(
+            "foreign_key",
+            ("carrier",),
+            {"ref_table": "demo.flights.airlines", "ref_columns": ["carrier"]},
+            name="airline is known",
+        ),
+        RuleDraft("is_in_list", ("origin",), {"allowed": ["EWR", "JFK", "LGA"]}, name="leaves from New York City"),
+        RuleDraft("length_between", ("dest",), {"min_length": 3, "max_length": 3}, name="dest is an airport code"),
+        RuleDraft("is_not_null", ("dep_time",), name="flight departed", reason="A cancelled flight has no departure."),
+        RuleDraft(
+            "is_not_null",
+            ("air_time",),
+            name="departed flight arrived",
+            filter="dep_time IS NOT NULL",
+            reason="A diverted flight departed and has no time in the air.",
+        ),
+        RuleDraft(
+            "is_in_range",
+            ("dep_time", "arr_time"),
+            {"min_limit": 1, "max_limit": 2400},
+            name="time of day",
+            reason="Hours and minutes as one number, e.g. 517 for 5:17.",
+        ),
+        RuleDraft("is_not_null", ("tailnum",), name="tail number is known"),
+        RuleDraft(
+            "regex_match",
+            ("tailnum",),
+            {"regex": "^N[1-9][0-9]{0,4}[A-HJ-NP-Z]{0,2}$"},
+            name="tail number is well formed",
+            criticality=Criticality.WARN,
+            reason="The form of a registration in the United States: N, one to five digits, up to two letters.",
+        ),
+        RuleDraft(
+            "foreign_key",
+            ("tailnum",),
+            {"ref_table": "demo.flights.planes", "ref_columns": ["tailnum"]},
+            name="plane is registered",
+            criticality=Criticality.WARN,
+        ),
+        RuleDraft(
+            "is_in_range",
+            ("dep_delay", "arr_delay"),
+            {"min_limit": -120, "max_limit": 720},
+            name="delay is plausible",
+            criticality=Criticality.WARN,
+            reason="In minutes: two hours early to twelve hours late.",
+        ),
+        RuleDraft("is_not_less_than", ("distance",), {"limit": 1}, name="distance is positive"),
+        RuleDraft("is_not_in_future", ("time_hour",), name="departure is not in the future"),
+    ),
+}
 
 TEMPLATES: tuple[TemplateDraft, ...] = (
     TemplateDraft(

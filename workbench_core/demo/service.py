@@ -6,7 +6,8 @@ import logging
 from dataclasses import dataclass
 
 from workbench_core import rows
-from workbench_core.demo.recipes import SHEETS, TEMPLATES
+from workbench_core.data_quality import DataQuality
+from workbench_core.demo.recipes import RULES, SHEETS, TEMPLATES
 from workbench_core.demo.sources import SOURCES, DemoSource, data_folder
 from workbench_core.errors import BackendError, Conflict, NotFound
 from workbench_core.history import History
@@ -31,10 +32,12 @@ _EVALUATIONS = f"SELECT id FROM evaluations WHERE training_sheet_id IN ({_TRAINI
 _ENDPOINTS = f"SELECT id FROM endpoints WHERE model_name IN ({_MODELS})"
 _GAPS = f"SELECT id FROM gaps WHERE sheet_id IN ({_SHEETS})"
 _TASKS = f"SELECT id FROM labeling_tasks WHERE gap_id IN ({_GAPS})"
+_QUALITY_RUNS = f"SELECT id FROM quality_runs WHERE sheet_id IN ({_SHEETS})"
 _LABELS = f"SELECT id FROM canonical_labels WHERE sheet_id IN ({_SHEETS})"
 _RUNS = (
     f"(subject_id IN ({_TRAINING_SHEETS}) OR subject_id IN ({_JOBS}) OR subject_id IN ({_EVALUATIONS}) "
-    f"OR subject_id IN ({_VERSIONS}) OR EXISTS (SELECT 1 FROM gaps g WHERE g.id IN ({_GAPS}) "
+    f"OR subject_id IN ({_VERSIONS}) OR subject_id IN ({_SHEETS}) "
+    f"OR EXISTS (SELECT 1 FROM gaps g WHERE g.id IN ({_GAPS}) "
     "AND runs.subject_id LIKE g.id || '/%'))"
 )
 # a demo template that somebody used on data of their own stays, as theirs
@@ -71,6 +74,14 @@ REMOVALS: tuple[tuple[str, str], ...] = (
     ("training_sheets", f"sheet_id IN ({_SHEETS})"),
     ("canonical_label_versions", f"canonical_label_id IN ({_LABELS})"),
     ("canonical_labels", f"sheet_id IN ({_SHEETS})"),
+    ("quality_failures", f"quality_run_id IN ({_QUALITY_RUNS})"),
+    ("quality_outcomes", f"quality_run_id IN ({_QUALITY_RUNS})"),
+    ("quality_runs", f"sheet_id IN ({_SHEETS})"),
+    ("quality_decisions", f"sheet_id IN ({_SHEETS})"),
+    ("quarantined_items", f"sheet_id IN ({_SHEETS})"),
+    ("quality_rules", f"sheet_id IN ({_SHEETS})"),
+    ("quality_profiles", f"sheet_id IN ({_SHEETS})"),
+    ("quality_options", f"sheet_id IN ({_SHEETS})"),
     ("prompt_templates", _UNUSED_TEMPLATES),
     ("sheets", _IS_DEMO_SHEET),
 )
@@ -92,6 +103,9 @@ _TOLD = {
     "training_sheets": "training sheets",
     "pairs": "pairs",
     "canonical_labels": "canonical labels",
+    "quality_rules": "quality rules",
+    "quality_runs": "quality runs",
+    "quarantined_items": "decided items",
     "training_jobs": "training jobs",
     "model_versions": "model versions",
     "evaluations": "evaluations",
@@ -131,6 +145,7 @@ class Demo:
         *,
         sheets: Sheets,
         prompt_templates: PromptTemplates,
+        data_quality: DataQuality,
         serving: Serving,
     ) -> None:
         self._store = store
@@ -139,6 +154,7 @@ class Demo:
         self._permissions = permissions
         self._sheets = sheets
         self._prompt_templates = prompt_templates
+        self._data_quality = data_quality
         self._serving = serving
 
     def sources(self) -> tuple[DemoSource, ...]:
@@ -227,6 +243,8 @@ class Demo:
         for sheet_draft in SHEETS:
             sheet = self._sheets.create(sheet_draft, by=by, is_demo=True)
             self._sheets.move(sheet.id, "publish", by=by)
+            if rules := RULES.get(sheet_draft.name):
+                self._data_quality.save_rules(sheet.id, rules, by=by)
         for template_draft in TEMPLATES:
             template = self._prompt_templates.create(template_draft, by=by, is_demo=True)
             self._prompt_templates.move(template.id, "publish", by=by)

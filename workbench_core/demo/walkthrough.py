@@ -91,7 +91,7 @@ class _Loop:
     def data(self) -> Sheet:
         self.workbench.demo.load(by=self._by)
         sheet = next(found for found in self.workbench.sheets.find(search=MAIL) if found.is_demo)
-        rows = self.workbench.lake.page(Selection(sheet.source, sheet.item_id_column), limit=100_000)
+        rows = self.workbench.lake.page(Selection(sheet.relation, sheet.item_id_column), limit=100_000)
         texts = rows[["item_ref", TRUTH, "subject", "body"]].fillna("").astype(str)
         for item, truth, subject, body in texts.itertuples(index=False, name=None):
             self._truth[item] = truth

@@ -136,7 +136,7 @@ def items_of(lake: Lake, sheet: Sheet, item_refs: Sequence[str], *, columns: Seq
 
     pages = [
         lake.page(
-            Selection(sheet.source, sheet.item_id_column, item_refs=tuple(item_refs[start : start + _CHUNK])),
+            Selection(sheet.relation, sheet.item_id_column, item_refs=tuple(item_refs[start : start + _CHUNK])),
             columns=columns,
             limit=_CHUNK,
         )

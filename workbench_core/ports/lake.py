@@ -6,7 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from workbench_core.ports.intake import FileInspection, IntakePlan
+from workbench_core.ports.quality import CheckReport, ColumnProfile, RowCheck, Watch
+from workbench_core.ports.relations import Join, JoinStats, KeyComparison, Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,18 +52,20 @@ class FileEntry:
 class Selection:
     """Which rows of a source, in which order: all that the lake needs to build one query.
 
-    `source` is a three-part table or volume name. `where` is a boolean SQL expression that `check_filter` accepted.
+    `source` is a three-part table or volume name, or a join of several. `where` is a boolean SQL expression that `check_filter` accepted.
     `sample_size` rows are picked by a seeded hash of `item_id_column`, evenly per value of `stratify_column` when
-    that is given. `item_refs` restricts to these identifiers. Rows come in the order of the identifier.
+    that is given. `item_refs` restricts to these identifiers, and `excluded_refs` leaves these out, both after the
+    sample is drawn. Rows come in the order of the identifier.
     """
 
-    source: str
+    source: Source
     item_id_column: str
     where: str = ""
     sample_size: int | None = None
     sample_seed: int = 42
     stratify_column: str = ""
     item_refs: tuple[str, ...] | None = None
+    excluded_refs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,9 @@ class IdentifierCheck:
 
 
 class Lake(Protocol):
-    """The columnar engine over source tables and volumes."""
+    """The columnar engine over source tables and volumes. `dialect` is sqlglot's name for the SQL of its filters."""
+
+    dialect: str
 
     def tables(self) -> list[TableEntry]:
         """List tables and volumes of all catalogs, by name."""
@@ -88,15 +96,18 @@ class Lake(Protocol):
         """One table or volume. Raises NotFound."""
         ...
 
-    def columns(self, source: str) -> list[Column]:
-        """Columns of a table; of a volume: path, name, size_bytes, modified_at. Raises NotFound."""
+    def columns(self, source: Source) -> list[Column]:
+        """Columns of a table; of a volume: path, name, size_bytes, modified_at; of a join: `alias__column`.
+
+        Raises NotFound for a table, Invalid for a join that cannot be made (JN-2).
+        """
         ...
 
-    def check_filter(self, source: str, expression: str) -> str:
+    def check_filter(self, source: Source, expression: str) -> str:
         """Parse a filter into one boolean expression over known columns. Raises Invalid with the parser's message."""
         ...
 
-    def check_identifier(self, source: str, column: str) -> IdentifierCheck:
+    def check_identifier(self, source: Source, column: str) -> IdentifierCheck:
         """Count rows, nulls and duplicated values of a column over the whole source."""
         ...
 
@@ -116,16 +127,96 @@ class Lake(Protocol):
         """Stream the rows in identifier order, `size` at a time, beginning behind item `after`."""
         ...
 
-    def distinct(self, source: str, column: str, *, limit: int = 50) -> list[tuple[str, int]]:
+    def distinct(self, source: Source, column: str, *, limit: int = 50) -> list[tuple[str, int]]:
         """The most frequent values of a column with their counts."""
         ...
 
-    def put_table(self, name: str, file: Path, *, original_name: str, entry: TableEntry | None = None) -> TableEntry:
-        """Make a CSV or Parquet file a table. Raises Invalid naming line and reason; nothing is left behind then."""
+    def query_text(self, selection: Selection, *, columns: Sequence[str] = ()) -> str:
+        """The query behind a selection in the lake's SQL, for a person to read."""
         ...
 
-    def put_files(self, name: str, files: Mapping[str, bytes], *, entry: TableEntry | None = None) -> TableEntry:
-        """Write files into a volume, creating it when missing. Raises Invalid for a path that leaves the volume."""
+    # --- joins ---
+
+    def join_stats(self, join: Join, item_id_column: str) -> JoinStats:
+        """How well a join matches (JN-2); `item_id_column` is the identifier's name in the result."""
+        ...
+
+    def compare_keys(
+        self, left: str, left_column: str, right: str, right_column: str, *, sample: int = 1000
+    ) -> KeyComparison:
+        """How the values of a column of one table meet those of another (JN-1), on `sample` distinct values."""
+        ...
+
+    # --- quality ---
+
+    def profile(self, selection: Selection, *, columns: Sequence[str] = ()) -> list[ColumnProfile]:
+        """Profiles of the columns (none means all) over all rows of a selection."""
+        ...
+
+    def check_problems(self, source: Source, checks: Sequence[RowCheck]) -> list[str]:
+        """For each check the sentence that says why it cannot run on this source; empty when it can."""
+        ...
+
+    def check_rows(
+        self, selection: Selection, checks: Sequence[RowCheck], *, limit: int = 200_000, watch: Watch | None = None
+    ) -> CheckReport:
+        """Run all checks over a selection. Raises Invalid for a check that cannot run, Stopped when `watch` says so."""
+        ...
+
+    # --- write ---
+
+    def inspect_file(self, file: Path, *, original_name: str, plan: IntakePlan | None = None) -> FileInspection:
+        """What a CSV, TSV, JSON, JSON Lines, Parquet or Excel file would become. Raises Invalid like `put_table`."""
+        ...
+
+    def put_table(
+        self,
+        name: str,
+        file: Path,
+        *,
+        original_name: str,
+        entry: TableEntry | None = None,
+        plan: IntakePlan | None = None,
+    ) -> TableEntry:
+        """Make such a file a table. Raises Invalid naming line and reason; nothing is left behind then."""
+        ...
+
+    def write_table(
+        self, name: str, selection: Selection, *, columns: Sequence[str] = (), entry: TableEntry | None = None
+    ) -> TableEntry:
+        """Write the rows of a selection to a new table. Raises AlreadyExists; nothing is left behind after an error."""
+        ...
+
+    def export_file(
+        self,
+        selection: Selection,
+        file: Path,
+        *,
+        columns: Sequence[str] = (),
+        format: Literal["csv", "parquet"] = "csv",
+    ) -> int:
+        """Write the rows of a selection to a new file and give their number.
+
+        In CSV a text that a spreadsheet would run as a formula gets an apostrophe in front.
+        """
+        ...
+
+    def describe(
+        self,
+        name: str,
+        *,
+        comment: str | None = None,
+        tags: Sequence[str] | None = None,
+        column_comments: Mapping[str, str] | None = None,
+    ) -> TableEntry:
+        """Change comment, tags or comments of columns; None leaves them as they are. Raises NotFound, Invalid."""
+        ...
+
+    def put_files(self, name: str, files: Mapping[str, bytes | Path], *, entry: TableEntry | None = None) -> TableEntry:
+        """Write files, given by content or by where they lie, into a volume, creating it when missing.
+
+        Raises Invalid for a path that leaves the volume.
+        """
         ...
 
     def drop(self, name: str) -> None:
@@ -138,4 +229,8 @@ class Lake(Protocol):
 
     def read_file(self, volume: str, path: str, *, limit_bytes: int = 20_000_000) -> bytes:
         """Read one file. Raises Invalid for a path outside the volume, NotFound when missing."""
+        ...
+
+    def read_start(self, volume: str, path: str, *, size_bytes: int) -> bytes:
+        """The first bytes of a file, however large it is. Raises Invalid and NotFound like `read_file`."""
         ...

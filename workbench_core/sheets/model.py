@@ -9,16 +9,19 @@ from enum import StrEnum
 
 from workbench_core import rows
 from workbench_core.lifecycle import Lifecycle
-from workbench_core.ports import IdentifierCheck, Row, Selection, Value
+from workbench_core.ports import IdentifierCheck, Join, JoinStats, Row, Selection, Source, Value
+from workbench_core.sheets.join_config import MeasuredJoin, join_from, join_json, measured_from, measured_json
 
 MAX_NAME = 200
 MAX_DESCRIPTION = 1_000
+MOST_NAMES = 5  # names that are shown of each kind of dependant
 COLUMNS = (
-    "id, name, description, source, source_kind, item_id_column, text_columns, image_columns, metadata_columns, "
-    "filter, sample_size, sample_seed, stratify_column, tags, is_demo, status, item_count, validated_at, "
-    "row_version, created_by, created_at, updated_by, updated_at"
+    "id, name, description, source, source_kind, join_config, join_stats, join_stats_stale, item_id_column, "
+    "text_columns, image_columns, metadata_columns, column_order, filter, sample_size, sample_seed, stratify_column, "
+    "tags, is_demo, status, item_count, validated_at, row_version, created_by, created_at, updated_by, updated_at"
 )
-_LISTS = ("text_columns", "image_columns", "metadata_columns", "tags")
+_LISTS = ("text_columns", "image_columns", "metadata_columns", "column_order", "tags")
+_JOIN_FIELDS = ("join", "join_stats", "is_join_stale")  # kept in columns of other names or forms
 
 
 class SheetStatus(StrEnum):
@@ -42,7 +45,11 @@ LIFECYCLE: Lifecycle[SheetStatus] = Lifecycle(
 
 @dataclass(frozen=True, slots=True)
 class SheetDraft:
-    """What a person fills in for a sheet: the source, what its columns are for, which rows."""
+    """What a person fills in for a sheet: the source, what its columns are for, which rows.
+
+    With a `join` the columns are those of its result, and `source` is its primary table. `column_order` places columns
+    with a role; those without a place follow.
+    """
 
     name: str
     source: str
@@ -55,21 +62,55 @@ class SheetDraft:
     sample_size: int | None = None
     sample_seed: int = 42
     stratify_column: str = ""
+    join: Join | None = None
+    column_order: tuple[str, ...] = ()
+
+    @property
+    def relation(self) -> Source:
+        """What its rows are read from."""
+        return self.source if self.join is None else self.join
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns with a role, each once, in the chosen order; the identifier first of those without a place."""
+        roles = (self.item_id_column, *self.text_columns, *self.image_columns, *self.metadata_columns)
+        placed = [name for name in self.column_order if name in roles]
+        return tuple(dict.fromkeys((*placed, *roles)))
+
+    def selection(
+        self, *, extra_filter: str = "", item_refs: Sequence[str] | None = None, excluded_refs: Sequence[str] = ()
+    ) -> Selection:
+        """The rows, optionally narrowed by another checked filter, to some items, or without some."""
+        parts = [f"({part})" for part in (self.filter, extra_filter) if part]
+        return Selection(
+            source=self.relation,
+            item_id_column=self.item_id_column,
+            where=" AND ".join(parts),
+            sample_size=self.sample_size,
+            sample_seed=self.sample_seed,
+            stratify_column=self.stratify_column,
+            item_refs=None if item_refs is None else tuple(item_refs),
+            excluded_refs=tuple(excluded_refs),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A sheet as it is stored."""
+    """A sheet as it is stored. `join_stats` are the numbers of its join when they were last measured."""
 
     id: str
     name: str
     description: str
     source: str
     source_kind: str
+    join: Join | None
+    join_stats: MeasuredJoin | None
+    is_join_stale: bool
     item_id_column: str
     text_columns: tuple[str, ...]
     image_columns: tuple[str, ...]
     metadata_columns: tuple[str, ...]
+    column_order: tuple[str, ...]
     filter: str
     sample_size: int | None
     sample_seed: int
@@ -86,37 +127,44 @@ class Sheet:
     updated_at: datetime
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """All columns with a role, the identifier first, each once."""
-        wanted = (self.item_id_column, *self.text_columns, *self.image_columns, *self.metadata_columns)
-        return tuple(dict.fromkeys(wanted))
-
-    @property
     def draft(self) -> SheetDraft:
         """What a person filled in, without what the store added."""
         return SheetDraft(**{name: getattr(self, name) for name in SheetDraft.__dataclass_fields__})
 
-    def selection(self, *, extra_filter: str = "", item_refs: Sequence[str] | None = None) -> Selection:
-        """The rows of this sheet, optionally narrowed by another checked filter or to some items."""
-        parts = [f"({part})" for part in (self.filter, extra_filter) if part]
-        return Selection(
-            source=self.source,
-            item_id_column=self.item_id_column,
-            where=" AND ".join(parts),
-            sample_size=self.sample_size,
-            sample_seed=self.sample_seed,
-            stratify_column=self.stratify_column,
-            item_refs=None if item_refs is None else tuple(item_refs),
-        )
+    @property
+    def relation(self) -> Source:
+        """What its rows are read from: the table or volume, or the join of several (JN-4)."""
+        return self.draft.relation
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of all tables and volumes that it reads, the primary one first."""
+        return (self.source,) if self.join is None else self.join.tables
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns with a role, each once, in the chosen order."""
+        return self.draft.columns
+
+    def selection(
+        self, *, extra_filter: str = "", item_refs: Sequence[str] | None = None, excluded_refs: Sequence[str] = ()
+    ) -> Selection:
+        """The rows of this sheet, optionally narrowed by another checked filter, to some items, or without some."""
+        return self.draft.selection(extra_filter=extra_filter, item_refs=item_refs, excluded_refs=excluded_refs)
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Whether a sheet can be worked with: a result, never an exception (SH-6)."""
+    """Whether a sheet can be worked with: a result, never an exception (SH-6).
+
+    Problems stand in the way of work, warnings do not. `join_stats` are the numbers of the join as they are now.
+    """
 
     problems: tuple[str, ...]
     item_count: int
     identifier: IdentifierCheck | None
+    warnings: tuple[str, ...] = ()
+    join_stats: JoinStats | None = None
 
     @property
     def is_valid(self) -> bool:
@@ -136,10 +184,20 @@ class FilterVerdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Stratum:
+    """One class of a sample: its value (empty where there is none), its rows, and how many of them are picked."""
+
+    value: str
+    rows: int
+    sampled: int
+
+
+@dataclass(frozen=True, slots=True)
 class Dependants:
-    """How many things stand on a sheet (SH-14)."""
+    """What stands on a sheet (SH-14): how many of each kind, and the names of up to five."""
 
     counts: dict[str, int] = field(default_factory=dict)
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -155,8 +213,13 @@ class Dependants:
 
 def row_of(sheet: Sheet) -> dict[str, Value]:
     """The row that keeps a sheet."""
-    values = {name: getattr(sheet, name) for name in Sheet.__dataclass_fields__}
-    return {name: rows.to_json(value) if name in _LISTS else value for name, value in values.items()}
+    values = {name: getattr(sheet, name) for name in Sheet.__dataclass_fields__ if name not in _JOIN_FIELDS}
+    return {
+        **{name: rows.to_json(value) if name in _LISTS else value for name, value in values.items()},
+        "join_config": join_json(sheet.join),
+        "join_stats": measured_json(sheet.join_stats),
+        "join_stats_stale": sheet.is_join_stale,
+    }
 
 
 def sheet_from(row: Row) -> Sheet:
@@ -167,10 +230,14 @@ def sheet_from(row: Row) -> Sheet:
         description=rows.text(row, "description"),
         source=rows.text(row, "source"),
         source_kind=rows.text(row, "source_kind"),
+        join=join_from(rows.text(row, "join_config")),
+        join_stats=measured_from(rows.text(row, "join_stats")),
+        is_join_stale=rows.flag(row, "join_stats_stale"),
         item_id_column=rows.text(row, "item_id_column"),
         text_columns=rows.json_texts(row, "text_columns"),
         image_columns=rows.json_texts(row, "image_columns"),
         metadata_columns=rows.json_texts(row, "metadata_columns"),
+        column_order=rows.json_texts(row, "column_order"),
         filter=rows.text(row, "filter"),
         sample_size=rows.whole_or_none(row, "sample_size"),
         sample_seed=rows.whole(row, "sample_seed"),

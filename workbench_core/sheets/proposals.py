@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench_core.pictures import IMAGE_ENDINGS
-from workbench_core.ports import Column, Lake, Selection
+from workbench_core.ports import Column, ColumnRef, Join, JoinSource, Lake, Selection
+from workbench_core.sheets.joins import added, primary_of
 from workbench_core.sheets.model import SheetDraft
 
 if TYPE_CHECKING:
@@ -20,20 +22,70 @@ _IMAGE_HINTS = ("image", "img", "photo", "picture", "thumbnail")
 
 def propose(lake: Lake, source: str) -> SheetDraft:
     """A draft for a table or volume. Raises NotFound."""
-    entry, columns = lake.entry(source), lake.columns(source)
-    if entry.kind == "volume":
-        return SheetDraft(
-            name=_title(source),
-            source=source,
-            item_id_column="path",
-            description=entry.comment,
-            image_columns=("path",),
-            metadata_columns=("name", "size_bytes", "modified_at"),
-        )
-    sample = lake.page(Selection(source, item_id_column=""), limit=_SAMPLE)
-    identifier = _first_identifier(lake, source, columns, sample)
-    text, image, metadata = _classify(columns, identifier, sample)
+    entry = lake.entry(source)
+    identifier = _identifier(lake, source)
+    text, image, metadata = _roles(lake, source, leaving_out=(identifier,) if entry.kind == "table" else ())
     return SheetDraft(_title(source), source, identifier, entry.comment, text, image, metadata)
+
+
+def completed(lake: Lake, before: SheetDraft, draft: SheetDraft) -> SheetDraft:
+    """A draft that was moved onto a join, with an identifier and with roles for the columns of sources that came.
+
+    Columns that are keys of the join stay without a role: they repeat what the other side holds. Raises NotFound.
+    """
+    join = draft.join
+    if join is None:
+        return draft
+    if not draft.item_id_column:
+        primary = primary_of(join)
+        draft = replace(draft, item_id_column=ColumnRef(primary.alias, _identifier(lake, primary.table)).name)
+    for source in added(before, join):
+        text, image, metadata = _roles_in_join(lake, source, join, draft.item_id_column)
+        draft = replace(
+            draft,
+            text_columns=(*draft.text_columns, *text),
+            image_columns=(*draft.image_columns, *image),
+            metadata_columns=(*draft.metadata_columns, *metadata),
+        )
+    return draft
+
+
+def _roles_in_join(
+    lake: Lake, source: JoinSource, join: Join, identifier: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Text, image and metadata columns of one source, as the join names them."""
+    keys = {reference for key in join.keys for reference in (key.left, key.right)}
+    every = [ColumnRef(source.alias, column.name) for column in lake.columns(source.table)]
+    unwanted = [one.column for one in every if one in keys or one.name == identifier or not _is_chosen(one, source)]
+    text, image, metadata = (
+        tuple(ColumnRef(source.alias, name).name for name in names)
+        for names in _roles(lake, source.table, leaving_out=unwanted)
+    )
+    return text, image, metadata
+
+
+def _is_chosen(reference: ColumnRef, source: JoinSource) -> bool:
+    return source.columns is None or reference.column in source.columns
+
+
+def _identifier(lake: Lake, source: str) -> str:
+    """The column that names the items of a table or volume."""
+    if lake.entry(source).kind == "volume":
+        return "path"
+    sample = lake.page(Selection(source, item_id_column=""), limit=_SAMPLE)
+    return _first_identifier(lake, source, lake.columns(source), sample)
+
+
+def _roles(
+    lake: Lake, source: str, *, leaving_out: Sequence[str]
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Text, image and metadata columns of a table or volume."""
+    if lake.entry(source).kind == "volume":
+        others = tuple(name for name in ("name", "size_bytes", "modified_at") if name not in leaving_out)
+        return (), (() if "path" in leaving_out else ("path",)), others
+    sample = lake.page(Selection(source, item_id_column=""), limit=_SAMPLE)
+    columns = [column for column in lake.columns(source) if column.name not in leaving_out]
+    return _classify(columns, sample)
 
 
 def _first_identifier(lake: Lake, source: str, columns: Sequence[Column], sample: pd.DataFrame) -> str:
@@ -49,13 +101,11 @@ def _first_identifier(lake: Lake, source: str, columns: Sequence[Column], sample
 
 
 def _classify(
-    columns: Sequence[Column], identifier: str, sample: pd.DataFrame
+    columns: Sequence[Column], sample: pd.DataFrame
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     """Text, image and metadata columns: by ending or name hint, by length, the rest."""
     text, image, metadata = [], [], []
     for column in columns:
-        if column.name == identifier:
-            continue
         values = [str(value) for value in sample[column.name].dropna()] if column.kind == "string" else []
         if _looks_like_images(column.name, values):
             image.append(column.name)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from workbench_core import rows
 from workbench_core.canonical_labels import MAX_ANSWER, CanonicalLabel, CanonicalLabels
 from workbench_core.clock import Clock
+from workbench_core.data_quality import Quarantine
 from workbench_core.errors import BackendError, WorkbenchError
 from workbench_core.history import History
 from workbench_core.metrics import AnswerKind
@@ -71,8 +72,10 @@ class Generation:
         chat_model: ChatModel,
         history: History,
         clock: Clock,
+        quarantine: Quarantine,
         load: Callable[[str], TrainingSheet],
     ) -> None:
+        self._quarantine = quarantine
         self._store = store
         self._lake = lake
         self._sheets = sheets
@@ -110,11 +113,12 @@ class Generation:
         sheet: Sheet = self._sheets.get(training_sheet.sheet_id)
         start, last_item = self._last_pair(training_sheet.id)
         options = training_sheet.options
+        selection = sheet.selection(extra_filter=training_sheet.filter, item_refs=options.item_refs)
         return _Plan(
             training_sheet=training_sheet,
             sheet_rules=self._sheets.usage_rules(sheet),
             renderer=training_sheet.template.renderer(),
-            selection=sheet.selection(extra_filter=training_sheet.filter, item_refs=options.item_refs),
+            selection=selection if options.includes_set_aside else self._quarantine.without(selection, sheet.id),
             columns=columns_of(training_sheet.mapping, training_sheet.answer_column, sheet.item_id_column),
             start=start,
             after="" if options.appends else last_item,  # new items may stand anywhere in the order

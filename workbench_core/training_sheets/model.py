@@ -67,7 +67,8 @@ class GenerationRequest:
     """What to generate: one template over the items of one sheet.
 
     `mapping` gives the column of each placeholder. Without an answer source the template's is used. `held_out` items
-    get pairs that may only measure, never train.
+    get pairs that may only measure, never train. Items that a person set aside for their quality are left out unless
+    `includes_set_aside`.
     """
 
     sheet_id: str
@@ -82,6 +83,7 @@ class GenerationRequest:
     item_refs: tuple[str, ...] | None = None
     held_out: frozenset[str] = frozenset()
     is_demo: bool = False
+    includes_set_aside: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,13 @@ class Preflight:
     """What a generation would do (TS-1): nothing was written. Any `problems` keep it from starting.
 
     `selected` items would be worked through, `left_out` lie above the row limit. `hits` have a canonical label,
-    `misses` do not; `barred` counts by reason the pairs that could not be used for training.
+    `misses` do not; `barred` counts by reason the pairs that could not be used for training. `quarantined` rows were
+    set aside for their quality; they are among the selected ones only when the request includes them.
     """
 
     selected: int = 0
     left_out: int = 0
+    quarantined: int = 0
     hits: int = 0
     misses: int = 0
     identifier: IdentifierCheck | None = None
@@ -118,6 +122,7 @@ class GenerationOptions:
     item_refs: tuple[str, ...] | None = None
     held_out: frozenset[str] = frozenset()
     appends: bool = False
+    includes_set_aside: bool = False
 
     def to_json(self) -> str:
         """The options as JSON text; `read_options` reads them back."""
@@ -126,6 +131,7 @@ class GenerationOptions:
                 "item_refs": None if self.item_refs is None else list(self.item_refs),
                 "held_out": sorted(self.held_out),
                 "appends": self.appends,
+                "includes_set_aside": self.includes_set_aside,
             }
         )
 
@@ -214,4 +220,5 @@ def read_options(row: Row) -> GenerationOptions:
         item_refs=tuple(map(str, chosen)) if isinstance(chosen, list) else None,
         held_out=frozenset(map(str, held_out)) if isinstance(held_out, list) else frozenset(),
         appends=bool(stored.get("appends")),
+        includes_set_aside=bool(stored.get("includes_set_aside")),
     )

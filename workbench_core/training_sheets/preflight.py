@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from workbench_core.canonical_labels import CanonicalLabels
+from workbench_core.data_quality import Quarantine
 from workbench_core.errors import WorkbenchError
 from workbench_core.ports import ChatModel, IdentifierCheck, Lake, Selection
 from workbench_core.prompt_templates import (
@@ -36,7 +37,9 @@ class PreflightCheck:
         templates: PromptTemplates,
         labels: CanonicalLabels,
         chat_model: ChatModel,
+        quarantine: Quarantine,
     ) -> None:
+        self._quarantine = quarantine
         self._lake = lake
         self._sheets = sheets
         self._templates = templates
@@ -46,7 +49,7 @@ class PreflightCheck:
     def propose_mapping(self, template_id: str, sheet_id: str) -> dict[str, str]:
         """A column for each placeholder whose name fits one; columns with a role come first."""
         template, sheet = self._templates.get(template_id), self._sheets.get(sheet_id)
-        every = [column.name for column in self._lake.columns(sheet.source)]
+        every = [column.name for column in self._lake.columns(sheet.relation)]
         columns = [*sheet.columns, *(name for name in every if name not in sheet.columns)]
         return propose_mapping(template.placeholders, columns)
 
@@ -54,7 +57,7 @@ class PreflightCheck:
         """What this request would do. Raises NotFound for the sheet or template."""
         sheet = self._sheets.get(request.sheet_id)
         template = self._templates.get(request.prompt_template_id)
-        identifier = self._lake.check_identifier(sheet.source, sheet.item_id_column)
+        identifier = self._lake.check_identifier(sheet.relation, sheet.item_id_column)
         unmapped = tuple(name for name in template.placeholders if not request.mapping.get(name))
         problems = [
             *_state_problems(sheet, template),
@@ -72,14 +75,17 @@ class PreflightCheck:
             return replace(found, problems=(error.message,))
 
     def selection(self, request: GenerationRequest, sheet: Sheet) -> Selection:
-        """The rows of the request. Raises Invalid for a filter that cannot be read."""
-        accepted = self._lake.check_filter(sheet.source, request.filter) if request.filter.strip() else ""
+        """The rows of the request, also those set aside. Raises Invalid for a filter that cannot be read."""
+        accepted = self._lake.check_filter(sheet.relation, request.filter) if request.filter.strip() else ""
         return sheet.selection(extra_filter=accepted, item_refs=request.item_refs)
 
     def _counted(
         self, found: Preflight, request: GenerationRequest, sheet: Sheet, template: PromptTemplate
     ) -> Preflight:
         selection = self.selection(request, sheet)
+        quarantined = self._quarantine.count_within(self._lake, selection, sheet.id)
+        if not request.includes_set_aside:
+            selection = self._quarantine.without(selection, sheet.id)
         every = self._lake.count(selection)
         selected = min(every, request.row_limit)
         source = request.answer_source or template.answer_source
@@ -93,6 +99,7 @@ class PreflightCheck:
             found,
             selected=selected,
             left_out=every - selected,
+            quarantined=quarantined,
             hits=hits,
             misses=misses,
             barred=dict(barred.most_common()),
@@ -142,7 +149,7 @@ class PreflightCheck:
             yield RenderedItem(item.item_ref, item.messages, item.error)
 
     def _column_problems(self, request: GenerationRequest, template: PromptTemplate, sheet: Sheet) -> Iterator[str]:
-        known = {column.name for column in self._lake.columns(sheet.source)}
+        known = {column.name for column in self._lake.columns(sheet.relation)}
         unknown = sorted({column for column in request.mapping.values() if column and column not in known})
         if unknown:
             yield f"The source has no column {', '.join(unknown)}."
@@ -175,7 +182,9 @@ def _limit_problems(request: GenerationRequest) -> Iterator[str]:
 
 
 def _outcome_problems(found: Preflight, source: AnswerSource) -> Iterator[str]:
-    if not found.selected:
+    if not found.selected and found.quarantined:
+        yield f"All {found.quarantined:,} items of the selection are set aside for their quality."
+    elif not found.selected:
         yield "No item is selected: check filter and sampling."
     elif source is AnswerSource.CANONICAL and not found.hits:
         yield f"None of the {found.selected:,} items has a canonical label for this label type."

@@ -7,6 +7,7 @@ from dataclasses import replace
 from workbench_core import rows
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.clock import Clock, new_id
+from workbench_core.data_quality import Quarantine
 from workbench_core.errors import ChangedByOthers, Conflict, Invalid, NotFound, NotPermitted
 from workbench_core.history import History
 from workbench_core.pairs import Pairs
@@ -62,10 +63,11 @@ class TrainingSheets:
         self._history = history
         self._permissions = permissions
         self._clock = clock
-        self._check = PreflightCheck(lake, sheets, templates, labels, chat_model)
+        self._quarantine = Quarantine(store)
+        self._check = PreflightCheck(lake, sheets, templates, labels, chat_model, self._quarantine)
         self._generation = Generation(
             store, lake=lake, sheets=sheets, labels=labels, chat_model=chat_model, history=history, clock=clock,
-            load=self.get,
+            quarantine=self._quarantine, load=self.get,
         )  # fmt: skip
 
     # --- before generation -------------------------------------------------------------------------------------------
@@ -277,7 +279,7 @@ class TrainingSheets:
         source = request.answer_source or template.answer_source
         asks_model = source is AnswerSource.AI_GENERATED
         name = request.name.strip() or f"{sheet.name} - {template.name} v{template.version}"
-        options = GenerationOptions(request.item_refs, request.held_out)
+        options = GenerationOptions(request.item_refs, request.held_out, includes_set_aside=request.includes_set_aside)
         now = self._clock()
         return {
             "id": new_id("ts"),
@@ -308,7 +310,7 @@ class TrainingSheets:
         }
 
     def _accepted_filter(self, request: GenerationRequest, sheet: Sheet) -> str:
-        return self._lake.check_filter(sheet.source, request.filter) if request.filter.strip() else ""
+        return self._lake.check_filter(sheet.relation, request.filter) if request.filter.strip() else ""
 
     def _start_run(self, training_sheet: TrainingSheet, *, total: int, by: str) -> None:
         title = f"Generate “{training_sheet.name}”"
@@ -325,7 +327,10 @@ class TrainingSheets:
     def _count_new(self, training_sheet: TrainingSheet) -> int:
         """How many items of the selection have no pair."""
         sheet = self._sheets.get(training_sheet.sheet_id)
-        selection = sheet.selection(extra_filter=training_sheet.filter, item_refs=training_sheet.options.item_refs)
+        options = training_sheet.options
+        selection = sheet.selection(extra_filter=training_sheet.filter, item_refs=options.item_refs)
+        if not options.includes_set_aside:
+            selection = self._quarantine.without(selection, sheet.id)
         new = 0
         for frame in self._lake.batches(selection, columns=(sheet.item_id_column,), size=_BATCH):
             refs = [str(reference) for reference in frame["item_ref"].tolist()]

@@ -8,29 +8,42 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sqlglot import exp
 
 from workbench_core.adapters import lake_query
-from workbench_core.adapters.lake_query import QuerySource
-from workbench_core.adapters.local.lake import folders, table_files, volume_files
-from workbench_core.adapters.local.lake.csv_tables import csv_relation, csv_shape
-from workbench_core.adapters.local.lake.engine import DIALECT, connect, kind_of, plain_errors, reader
+from workbench_core.adapters.local.lake import exports, folders, table_files, volume_files
+from workbench_core.adapters.local.lake.engine import DIALECT, connect
 from workbench_core.adapters.local.lake.folders import Place
+from workbench_core.adapters.local.lake.page_index import PageIndex
+from workbench_core.adapters.local.lake.sources import Reader, tables_of
 from workbench_core.errors import AlreadyExists, Invalid, NotFound
-from workbench_core.ports import Column, FileEntry, IdentifierCheck, Selection, TableEntry
+from workbench_core.ports import (
+    CheckReport,
+    Column,
+    ColumnProfile,
+    FileEntry,
+    FileInspection,
+    IdentifierCheck,
+    IntakePlan,
+    Join,
+    JoinStats,
+    KeyComparison,
+    RowCheck,
+    Selection,
+    Source,
+    TableEntry,
+    Watch,
+)
 from workbench_core.settings import Settings
 
 if TYPE_CHECKING:
-    import duckdb
     import pandas as pd
 
-MAX_TABLE_BYTES = 500_000_000
-ROW_KEY = "file_row_number"  # DuckDB's number of a row in a Parquet file
-REFS = exp.select("item_ref").from_("item_refs")
+MAX_TABLE_BYTES = table_files.MAX_TABLE_BYTES
 READ_ROWS = 10_000  # rows of one Arrow batch
 
 
@@ -42,12 +55,15 @@ def lake(settings: Settings) -> LocalLake:
 class LocalLake:
     """`ports.Lake` on DuckDB: one in-memory connection a process, a cursor a call."""
 
+    dialect: str = DIALECT
+
     def __init__(self, home: Path) -> None:
         self._root = home.resolve() / "lake"
         self._root.mkdir(parents=True, exist_ok=True)
         self._connection = connect(folders=[self._root])
         self._writing = threading.Lock()
-        self._relations: dict[tuple[str, int, int], tuple[exp.Expr, tuple[Column, ...]]] = {}
+        self._reader = Reader(self._root, self._connection)
+        self._pages = PageIndex()
 
     # --- browse ---
 
@@ -57,9 +73,9 @@ class LocalLake:
     def entry(self, source: str) -> TableEntry:
         return folders.entry_of(folders.existing(self._root, source))
 
-    def columns(self, source: str) -> list[Column]:
-        with self._reading(source) as (_, read):
-            return list(read.columns)
+    def columns(self, source: Source) -> list[Column]:
+        with self._reader.opened(Selection(source, "")) as reading:
+            return list(reading.source.columns)
 
     def files(self, volume: str) -> list[FileEntry]:
         return volume_files.list_files(self._volume(volume).path)
@@ -67,14 +83,17 @@ class LocalLake:
     def read_file(self, volume: str, path: str, *, limit_bytes: int = 20_000_000) -> bytes:
         return volume_files.read_file(self._volume(volume), path, limit_bytes=limit_bytes)
 
+    def read_start(self, volume: str, path: str, *, size_bytes: int) -> bytes:
+        return volume_files.read_start(self._volume(volume), path, size_bytes=size_bytes)
+
     # --- check ---
 
-    def check_filter(self, source: str, expression: str) -> str:
-        with self._reading(source) as (cursor, read):
+    def check_filter(self, source: Source, expression: str) -> str:
+        with self._reader.opened(Selection(source, "")) as reading:
             if not expression.strip():
                 return ""  # no filter keeps every row
-            condition = lake_query.parse_filter(expression.strip(), read.columns, dialect=DIALECT)
-            relation = cursor.sql(lake_query.filter_query(condition, read))
+            condition = lake_query.parse_filter(expression.strip(), reading.source.columns, dialect=DIALECT)
+            relation = reading.cursor.sql(lake_query.filter_query(condition, reading.source))
             if str(relation.types[0]) != "BOOLEAN":
                 raise Invalid(
                     f"The filter gives {relation.types[0]} instead of true or false.",
@@ -83,45 +102,158 @@ class LocalLake:
             relation.fetchall()  # a text that is no number shows only when the condition runs
             return condition.sql(dialect=DIALECT)
 
-    def check_identifier(self, source: str, column: str) -> IdentifierCheck:
-        with self._reading(source) as (cursor, read):
-            name = lake_query.find_column(column, read.columns).name
-            rows, present, distinct = cursor.sql(lake_query.identifier_query(read, name)).fetchall()[0]
+    def check_identifier(self, source: Source, column: str) -> IdentifierCheck:
+        with self._reader.opened(Selection(source, "")) as reading:
+            name = lake_query.find_column(column, reading.source.columns).name
+            query = lake_query.identifier_query(reading.using(frozenset([name])), name)
+            rows, present, distinct = reading.cursor.sql(query).fetchall()[0]
             return IdentifierCheck(column=name, rows=rows, nulls=rows - present, duplicates=present - distinct)
 
     # --- read ---
 
     def count(self, selection: Selection) -> int:
-        with self._reading(selection.source, item_refs=selection.item_refs) as (cursor, read):
-            return int(cursor.sql(lake_query.count_query(selection, read)).fetchall()[0][0])
+        with self._reader.opened(selection) as reading:
+            query = lake_query.count_query(selection, reading.deciding(selection))
+            return int(reading.cursor.sql(query).fetchall()[0][0])
 
     def page(
         self, selection: Selection, *, columns: Sequence[str] = (), limit: int = 50, offset: int = 0
     ) -> pd.DataFrame:
         from workbench_core.adapters.local.lake.frames import to_frame
 
-        with self._reading(selection.source, item_refs=selection.item_refs) as (cursor, read):
-            limit, offset = max(limit, 0), max(offset, 0)
-            query = lake_query.page_query(selection, read, columns=columns, limit=limit, offset=offset)
-            return to_frame(cursor.sql(query).to_arrow_table())
+        limit, offset = max(limit, 0), max(offset, 0)
+        with self._reader.opened(selection) as reading:
+            rows = self._pages.page(selection, reading, limit=limit, offset=offset)
+            if rows is None:
+                query = lake_query.page_query(selection, reading.source, columns=columns, limit=limit, offset=offset)
+                return to_frame(reading.cursor.sql(query).to_arrow_table())
+            query = lake_query.fetch_query(selection, reading.narrowed(rows.keys), columns=columns)
+            # cut here: DuckDB 2.0 fails on LIMIT over a filter by file_row_number
+            return to_frame(reading.cursor.sql(query).to_arrow_table().slice(rows.offset, limit))
 
     def batches(
         self, selection: Selection, *, columns: Sequence[str] = (), size: int = 1000, after: str = ""
     ) -> Iterator[pd.DataFrame]:
         from workbench_core.adapters.local.lake.frames import regroup, to_frame
 
-        with self._reading(selection.source, item_refs=selection.item_refs) as (cursor, read):
-            query = lake_query.stream_query(selection, read, columns=columns, after=bool(after))
-            relation = cursor.sql(query, params={"after": after} if after else None)
+        with self._reader.opened(selection) as reading:
+            query = lake_query.stream_query(selection, reading.source, columns=columns, after=bool(after))
+            relation = reading.cursor.sql(query, params={"after": after} if after else None)
             for table in regroup(relation.to_arrow_reader(READ_ROWS), size=max(size, 1)):
                 yield to_frame(table)
 
-    def distinct(self, source: str, column: str, *, limit: int = 50) -> list[tuple[str, int]]:
+    def distinct(self, source: Source, column: str, *, limit: int = 50) -> list[tuple[str, int]]:
         """The most frequent values of a column as text with their counts; nulls are left out."""
-        with self._reading(source) as (cursor, read):
-            return cursor.sql(lake_query.distinct_query(read, column, limit=limit)).fetchall()
+        with self._reader.opened(Selection(source, "")) as reading:
+            name = lake_query.find_column(column, reading.source.columns).name
+            query = lake_query.distinct_query(reading.using(frozenset([name])), name, limit=limit)
+            return reading.cursor.sql(query).fetchall()
+
+    def query_text(self, selection: Selection, *, columns: Sequence[str] = ()) -> str:
+        return lake_query.text_query(selection, self._reader.named(selection.source), columns=columns)
+
+    # --- joins ---
+
+    def join_stats(self, join: Join, item_id_column: str) -> JoinStats:
+        with self._reader.joined(join) as (cursor, tables):
+            query = lake_query.stats_query(join, tables, item_id_column, dialect=DIALECT)
+            return JoinStats(*(int(count) for count in cursor.sql(query).fetchall()[0]))
+
+    def compare_keys(
+        self, left: str, left_column: str, right: str, right_column: str, *, sample: int = 1000
+    ) -> KeyComparison:
+        with self._reader.tables(left, right) as (cursor, tables):
+            query = lake_query.comparison_query(
+                tables[0], left_column, tables[1], right_column, sample=max(sample, 1), dialect=DIALECT
+            )
+            common, drawn, other, contained, *sides = cursor.sql(query).fetchall()[0]
+        union = drawn + other - common
+        return KeyComparison(common / union if union else 0.0, contained / drawn if drawn else 0.0, *sides)
+
+    # --- quality ---
+
+    def profile(self, selection: Selection, *, columns: Sequence[str] = ()) -> list[ColumnProfile]:
+        from workbench_core.adapters.local.lake.profiles import profile
+
+        with self._reader.opened(selection) as reading:
+            rows = lake_query.rows_query(selection, reading.source)
+            return profile(reading.cursor, rows, reading.source.columns, names=columns)
+
+    def check_problems(self, source: Source, checks: Sequence[RowCheck]) -> list[str]:
+        from workbench_core.adapters.local.lake.row_checks import check_problems
+
+        everything = Selection(source, item_id_column="")
+        with self._reader.opened(everything) as reading:
+            rows = lake_query.rows_query(everything, reading.source)
+            return check_problems(reading.cursor, rows, reading.source.columns, checks, tables=self._reference_table)
+
+    def check_rows(
+        self, selection: Selection, checks: Sequence[RowCheck], *, limit: int = 200_000, watch: Watch | None = None
+    ) -> CheckReport:
+        from workbench_core.adapters.local.lake.row_checks import check_rows
+
+        with self._reader.opened(selection) as reading:
+            rows, columns = lake_query.rows_query(selection, reading.source), reading.source.columns
+            return check_rows(
+                reading.cursor, rows, columns, checks, tables=self._reference_table, limit=limit, watch=watch
+            )
+
+    def _reference_table(self, name: str) -> tuple[exp.Expr, tuple[Column, ...]]:
+        """What stands in FROM for another table that a check refers to, and its columns. Raises NotFound."""
+        if folders.existing(self._root, name).is_volume:
+            raise NotFound(f"“{name}” is a volume, not a table.", hint="Choose a table in the catalog.")
+        with self._reader.tables(name) as (_, tables):
+            return tables[0].relation, tables[0].columns
 
     # --- write ---
+
+    def inspect_file(self, file: Path, *, original_name: str, plan: IntakePlan | None = None) -> FileInspection:
+        return table_files.inspect_file(file.resolve(), original_name=original_name, plan=plan or IntakePlan())
+
+    def write_table(
+        self, name: str, selection: Selection, *, columns: Sequence[str] = (), entry: TableEntry | None = None
+    ) -> TableEntry:
+        place = folders.place_for(self._root, name, ending=".parquet")
+        self._check_is_free(name)
+        with folders.scratch(place) as temporary:
+            with self._reader.opened(selection) as reading:
+                exports.check_has_rows(exports.write_parquet(selection, reading, temporary, columns=columns))
+                comments = exports.comments_of(reading, columns)
+            sources = [self.entry(source) for source in tables_of(selection.source)]
+            noted = folders.sidecar_of(exports.exported_entry(name, sources, entry), original_name="")
+            with self._writing:
+                self._check_is_free(name)
+                folders.write_sidecar(place, replace(noted, column_comments=comments))
+                folders.put_in_place(temporary, place)
+        return folders.entry_of(place)
+
+    def export_file(
+        self,
+        selection: Selection,
+        file: Path,
+        *,
+        columns: Sequence[str] = (),
+        format: Literal["csv", "parquet"] = "csv",
+    ) -> int:
+        write = exports.write_csv if format == "csv" else exports.write_parquet
+        with (
+            exports.new_file(file.absolute()) as temporary,
+            connect(folders=[self._root, temporary.parent]) as connection,
+            self._reader.opened(selection, connection=connection) as reading,
+        ):
+            return write(selection, reading, temporary, columns=columns)
+
+    def describe(
+        self,
+        name: str,
+        *,
+        comment: str | None = None,
+        tags: Sequence[str] | None = None,
+        column_comments: Mapping[str, str] | None = None,
+    ) -> TableEntry:
+        with self._writing:
+            place = folders.existing(self._root, name)
+            return folders.describe(place, comment=comment, tags=tags, column_comments=column_comments)
 
     def put_table(
         self,
@@ -130,9 +262,10 @@ class LocalLake:
         *,
         original_name: str,
         entry: TableEntry | None = None,
+        plan: IntakePlan | None = None,
         max_bytes: int = MAX_TABLE_BYTES,
     ) -> TableEntry:
-        """Make a CSV or Parquet file of at most `max_bytes` a table; CSV columns get types that fit all their values.
+        """Make a file of at most `max_bytes` a table; columns get the first type that keeps all their values.
 
         Raises Invalid naming line and reason (nothing is left behind then), AlreadyExists.
         """
@@ -140,14 +273,14 @@ class LocalLake:
         self._check_is_free(name)
         table_files.check_file(file, original_name=original_name, max_bytes=max_bytes)
         with folders.scratch(place) as temporary:
-            table_files.write_parquet(file.resolve(), temporary, original_name=original_name)
+            table_files.write_parquet(file.resolve(), temporary, original_name=original_name, plan=plan or IntakePlan())
             with self._writing:
                 self._check_is_free(name)
                 folders.write_sidecar(place, folders.sidecar_of(entry, original_name=original_name))
                 folders.put_in_place(temporary, place)
         return folders.entry_of(place)
 
-    def put_files(self, name: str, files: Mapping[str, bytes], *, entry: TableEntry | None = None) -> TableEntry:
+    def put_files(self, name: str, files: Mapping[str, bytes | Path], *, entry: TableEntry | None = None) -> TableEntry:
         place = folders.place_for(self._root, name, ending="")
         with self._writing:
             there = folders.find(self._root, name)
@@ -173,45 +306,3 @@ class LocalLake:
         if not place.is_volume:
             raise NotFound(f"“{name}” is a table, not a volume.", hint="Choose a volume in the catalog.")
         return place
-
-    @contextmanager
-    def _reading(
-        self, source: str, *, item_refs: Sequence[str] | None = None
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, QuerySource]]:
-        """A cursor of its own and what a query on the source reads; DuckDB's errors come out as ours."""
-        place = folders.existing(self._root, source)
-        with plain_errors(source), self._connection.cursor() as cursor:
-            if item_refs is not None:
-                import pyarrow as pa
-
-                cursor.register("item_refs", pa.table({"item_ref": pa.array(item_refs, pa.string())}))
-            if place.is_volume:
-                cursor.register("volume_files", volume_files.arrow_files(place.path))
-                yield cursor, QuerySource(exp.to_table("volume_files"), volume_files.COLUMNS, DIALECT, REFS)
-            else:
-                relation, columns = self._table(place, cursor)
-                has_key = place.path.suffix == ".parquet" and all(c.name.lower() != ROW_KEY for c in columns)
-                yield cursor, QuerySource(relation, columns, DIALECT, REFS, ROW_KEY if has_key else "")
-
-    def _table(self, place: Place, cursor: duckdb.DuckDBPyConnection) -> tuple[exp.Expr, tuple[Column, ...]]:
-        """What stands in FROM for a table, and its columns; found out again only when the file has changed."""
-        stamp = place.stamp()
-        known = self._relations.get(stamp)
-        if known is None:
-            if place.path.suffix == ".csv":
-                relation: exp.Expr = csv_relation(place.path, csv_shape(cursor, place.path)).subquery()
-            else:
-                relation = reader("read_parquet", place.path)
-            described = cursor.sql(exp.select("*").from_(relation).sql(dialect=DIALECT))
-            columns = tuple(
-                Column(name, str(data_type), kind_of(str(data_type)))
-                for name, data_type in zip(described.columns, described.types, strict=True)
-            )
-            self._forget(place.name)
-            known = self._relations[stamp] = (relation, columns)
-        return known
-
-    def _forget(self, name: str) -> None:
-        """Drop what was known about earlier contents of a table."""
-        for stamp in [stamp for stamp in list(self._relations) if stamp[0] == name]:
-            self._relations.pop(stamp, None)

@@ -5,55 +5,64 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
 import duckdb
 from sqlglot import exp
 
+from workbench_core.adapters.local.lake.column_names import Names, repaired
 from workbench_core.adapters.local.lake.engine import DIALECT, first_line, reader
+from workbench_core.adapters.local.lake.table_readings import TableReading, columns_of, known_text_columns
+from workbench_core.adapters.local.lake.value_types import TYPES, column_types
 from workbench_core.errors import Invalid
+from workbench_core.ports import IntakePlan
+from workbench_core.text_encodings import SAVE_AS_UTF8
 
-DELIMITERS = (",", ";", "\t", "|")
+DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 LINE_LIMIT = 20_000_000  # bytes of one row
 HEADER_LIMIT = 1_000_000
-SAMPLE_ROWS = 2000
-SAVE_AS_UTF8 = "Save the file as “CSV UTF-8” (in a spreadsheet program: Save as, encoding UTF-8) and try again."
-
-# A column has the first of these types that keeps every value of it: 007, +1 or a number of 20 digits stay text.
-TYPES = {
-    "BIGINT": "CAST(TRY_CAST({value} AS BIGINT) AS VARCHAR) = {value}",
-    "DOUBLE": "regexp_full_match({value}, '-?(0|[1-9][0-9]{{0,17}})?([.][0-9]+)?([eE][-+]?[0-9]{{1,3}})?')"
-    " AND isfinite(TRY_CAST({value} AS DOUBLE))",
-    "BOOLEAN": "lower({value}) IN ('true', 'false')",
-    "DATE": "CAST(TRY_CAST({value} AS DATE) AS VARCHAR) = {value}",
-    "TIMESTAMP": "regexp_full_match({value}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T][0-9:.]{{5,15}}')"
-    " AND TRY_CAST({value} AS TIMESTAMP) IS NOT NULL",
-    "TIMESTAMP WITH TIME ZONE": "regexp_full_match({value},"
-    " '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[ T][0-9:.]{{5,15}} ?(Z|[-+][0-9]{{2}}(:?[0-9]{{2}})?)')"
-    " AND TRY_CAST({value} AS TIMESTAMPTZ) IS NOT NULL",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class CsvShape:
-    """How to read a CSV file: its delimiter, and the name and type of each column."""
+    """How to read a CSV file: its delimiter, names and types of its columns, their names in the file, what is told."""
 
     delimiter: str
     names: tuple[str, ...]
     types: tuple[str, ...]
+    originals: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def csv_shape(cursor: duckdb.DuckDBPyConnection, file: Path) -> CsvShape:
-    """Look at the whole file. Raises Invalid that names the line and the reason, or the column."""
-    delimiter, names = _header(file)
-    check_names(names)
-    as_text = CsvShape(delimiter, names, ("VARCHAR",) * len(names))
+def csv_shape(
+    cursor: duckdb.DuckDBPyConnection,
+    file: Path,
+    *,
+    delimiters: Sequence[str] = tuple(DELIMITERS),
+    plan: IntakePlan | None = None,
+) -> CsvShape:
+    """Look at the whole file. Raises Invalid that names the line and the reason."""
+    delimiter, names = _header(file, delimiters)
+    kept = known_text_columns(plan or IntakePlan(), names.names)
+    as_text = CsvShape(delimiter, names.names, ("VARCHAR",) * len(names.names), names.originals)
+    rows = csv_relation(file, as_text).sql(dialect=DIALECT)
     try:
-        return CsvShape(delimiter, names, _types(cursor, file, as_text))
+        types = column_types(cursor, rows, {name: () if name in kept else tuple(TYPES) for name in names.names})
     except duckdb.Error as error:
-        raise _malformed(file, delimiter, len(names)) or _unexplained(error) from error
+        raise _malformed(file, delimiter, len(names.names)) or _unexplained(error) from error
+    return replace(as_text, types=tuple(types[name] for name in names.names), notes=names.notes)
+
+
+def read_csv_file(
+    cursor: duckdb.DuckDBPyConnection, file: Path, *, plan: IntakePlan, delimiters: Sequence[str] = tuple(DELIMITERS)
+) -> TableReading:
+    """A CSV file in UTF-8 as a table. Raises Invalid like `csv_shape`."""
+    shape = csv_shape(cursor, file, delimiters=delimiters, plan=plan)
+    query = csv_relation(file, shape).sql(dialect=DIALECT)
+    how = f"Values are separated by {DELIMITERS[shape.delimiter]}."
+    return TableReading("csv", query, columns_of(cursor, query, shape.originals), (how, *shape.notes))
 
 
 def csv_relation(file: Path, shape: CsvShape) -> exp.Select:
@@ -73,43 +82,37 @@ def csv_relation(file: Path, shape: CsvShape) -> exp.Select:
         "max_line_size": exp.Literal.number(LINE_LIMIT),
     }
     settings = [exp.EQ(this=exp.to_identifier(name), expression=value) for name, value in options.items()]
+    types = {data_type: exp.DataType.build(data_type, dialect=DIALECT) for data_type in set(shape.types)}
     typed = [
-        exp.alias_(exp.cast(exp.column(name, quoted=True), data_type, dialect=DIALECT), name, quoted=True)
+        exp.alias_(_cast(exp.column(name, quoted=True), types[data_type]), name, quoted=True, copy=False)
         for name, data_type in zip(shape.names, shape.types, strict=True)
     ]
     return exp.select(*typed).from_(reader("read_csv", file, *settings))
 
 
-def check_names(names: Sequence[str]) -> None:
-    """Raise Invalid for a column without a name, or for two that differ in nothing but case."""
-    seen: dict[str, str] = {}
-    for number, name in enumerate(names, start=1):
-        if not name.strip():
-            raise Invalid(f"Column {number} has no name.", hint="Give every column a name in the first line.")
-        earlier = seen.get(name.casefold())
-        if earlier is not None:
-            same = f"“{name}”" if earlier == name else f"“{earlier}” and “{name}”"
-            raise Invalid(f"Two columns have the same name: {same}.", hint="Rename one of them.")
-        seen[name.casefold()] = name
+def _cast(column: exp.Column, data_type: exp.DataType) -> exp.Expr:
+    """The column in its type; what is read is text already."""
+    return column if data_type.is_type("varchar") else exp.Cast(this=column, to=data_type.copy())
 
 
 # --- header ----------------------------------------------------------------------------------------------------------
 
 
-def _header(file: Path) -> tuple[str, tuple[str, ...]]:
+def _header(file: Path, delimiters: Sequence[str]) -> tuple[str, Names]:
     """Delimiter and column names from the first line."""
     _check_is_text(file)
-    parsed = {delimiter: _first_row(file, delimiter) for delimiter in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda each: len(parsed[each]))
-    names = tuple(name.strip() for name in parsed[delimiter])
-    if not names:
+    parsed = {delimiter: _first_row(file, delimiter) for delimiter in delimiters}
+    delimiter = max(delimiters, key=lambda each: len(parsed[each]))
+    names = [name.strip() for name in parsed[delimiter]]
+    if not any(names):
         raise Invalid("The first line of the file is empty.", hint="The first line must name the columns.")
     if all(re.fullmatch(r"[-+]?[\d.]+", name) for name in names):
         raise Invalid("The first line holds numbers only.", hint="The first line must name the columns.")
-    return delimiter, names
+    return delimiter, repaired(names)
 
 
 def _check_is_text(file: Path) -> None:
+    """Raise Invalid for what cannot be read in place as it is."""
     with file.open("rb") as handle:
         head = handle.read(HEADER_LIMIT)
     if not head.strip():
@@ -136,38 +139,6 @@ def _short_lines(handle: TextIO) -> Iterator[str]:
         if len(line) == HEADER_LIMIT:
             raise Invalid("The first line is longer than a million characters.", hint="Is this a CSV file?")
         yield line
-
-
-# --- types -----------------------------------------------------------------------------------------------------------
-
-
-def _types(cursor: duckdb.DuckDBPyConnection, file: Path, as_text: CsvShape) -> tuple[str, ...]:
-    """The type of each column: guessed from the first rows, then held against the whole file in one more scan."""
-    rows = csv_relation(file, as_text)
-    every = {name: list(TYPES) for name in as_text.names}
-    guessed = _fitting(cursor, rows.limit(SAMPLE_ROWS), every, unknown_fits=True)
-    fitting = _fitting(cursor, rows, guessed, unknown_fits=False)
-    return tuple(fitting[name][0] if fitting[name] else "VARCHAR" for name in as_text.names)
-
-
-def _fitting(
-    cursor: duckdb.DuckDBPyConnection, rows: exp.Select, candidates: dict[str, list[str]], *, unknown_fits: bool
-) -> dict[str, list[str]]:
-    """The types that keep every value; for a column without any value all of them or none."""
-    checks = [(name, data_type) for name, types in candidates.items() for data_type in types]
-    verdicts = ", ".join(["COUNT(*)", *(_check(name, data_type) for name, data_type in checks)])
-    query = f"SELECT {verdicts} FROM ({rows.sql(dialect=DIALECT)})"
-    values = cursor.sql(query).fetchall()[0][1:]
-    fitting: dict[str, list[str]] = {name: [] for name in candidates}
-    for (name, data_type), fits in zip(checks, values, strict=True):
-        if fits or (fits is None and unknown_fits):
-            fitting[name].append(data_type)
-    return fitting
-
-
-def _check(name: str, data_type: str) -> str:
-    value = exp.to_identifier(name, quoted=True).sql(dialect=DIALECT)
-    return f"bool_and(COALESCE({TYPES[data_type].format(value=value)}, FALSE)) FILTER (WHERE {value} IS NOT NULL)"
 
 
 # --- what is wrong with it -------------------------------------------------------------------------------------------

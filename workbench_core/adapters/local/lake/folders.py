@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
 from workbench_core.adapters.lake_query import NAME_PART, split_name
 from workbench_core.errors import BackendError, NotFound
-from workbench_core.ports import TableEntry
+from workbench_core.ports import Column, TableEntry
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ class Sidecar:
     source: str = ""
     is_demo: bool = False
     original_name: str = ""
+    column_comments: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,39 @@ def read_sidecar(place: Place) -> Sidecar:
     """What is noted about a table or volume; nothing when there is no readable note."""
     try:
         noted = json.loads(place.sidecar.read_text("utf-8"))
-        return Sidecar(**{**noted, "tags": tuple(noted.get("tags", ()))})
+        comments = {str(name): str(comment) for name, comment in noted.get("column_comments", {}).items()}
+        return Sidecar(**{**noted, "tags": tuple(noted.get("tags", ())), "column_comments": comments})
     except FileNotFoundError:
         return Sidecar()
     except (OSError, ValueError, TypeError, AttributeError) as error:  # a person may have edited it
         logger.warning("The details of %s cannot be read: %s", place.name, type(error).__name__)
         return Sidecar()
+
+
+def describe(
+    place: Place,
+    *,
+    comment: str | None = None,
+    tags: Sequence[str] | None = None,
+    column_comments: Mapping[str, str] | None = None,
+) -> TableEntry:
+    """Note a comment, tags or comments of columns; None leaves them as they are, an empty comment goes away."""
+    noted = read_sidecar(place)
+    comments = {**noted.column_comments, **(column_comments or {})}
+    described = replace(
+        noted,
+        comment=noted.comment if comment is None else comment,
+        tags=noted.tags if tags is None else tuple(tags),
+        column_comments={name: text for name, text in comments.items() if text},
+    )
+    write_sidecar(place, described)
+    return entry_of(place)
+
+
+def with_comments(place: Place, columns: Sequence[Column]) -> list[Column]:
+    """The columns of a table with what people noted about them."""
+    comments = read_sidecar(place).column_comments
+    return [replace(column, comment=comments.get(column.name, column.comment)) for column in columns]
 
 
 def write_sidecar(place: Place, sidecar: Sidecar) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -28,10 +29,11 @@ COLUMNS = (
 )
 
 
-def write_files(volume: Place, files: Mapping[str, bytes]) -> None:
-    """Write files into a volume and create it when missing. Raises Invalid for a path that leaves it.
+def write_files(volume: Place, files: Mapping[str, bytes | Path]) -> None:
+    """Write files, given by content or by where they lie, into a volume and create it when missing.
 
     Everything is written beside the volume first and only then moved into it. A file of the same path is replaced.
+    Raises Invalid for a path that leaves the volume.
     """
     paths = {path: _parts(path) for path in files}
     _check_no_file_is_folder(paths)
@@ -42,7 +44,10 @@ def write_files(volume: Place, files: Mapping[str, bytes]) -> None:
         for path, data in files.items():
             written = staging.joinpath(*paths[path])
             written.parent.mkdir(parents=True, exist_ok=True)
-            written.write_bytes(data)
+            if isinstance(data, Path):
+                shutil.copyfile(data, written)
+            else:
+                written.write_bytes(data)
         if not volume.path.exists():
             staging.rename(volume.path)
             return
@@ -87,13 +92,9 @@ def arrow_files(volume: Path) -> pa.Table:
 
 def read_file(volume: Place, path: str, *, limit_bytes: int) -> bytes:
     """The content of one file. Raises Invalid for a path outside the volume or a larger file, NotFound."""
-    parts = _parts(path)
-    _check_no_link(volume.path, path, parts)
-    target = volume.path.joinpath(*parts)
+    target = _there(volume, path)
     try:
-        size = target.stat().st_size if target.is_file() else None
-        if size is None:
-            raise NotFound(f"There is no file “{path}” in “{volume.name}”.", hint="Choose another file.")
+        size = target.stat().st_size
         if size > limit_bytes:
             raise Invalid(
                 f"“{path}” has {size:,} bytes; at most {limit_bytes:,} can be read.", hint="Use a smaller file."
@@ -101,6 +102,25 @@ def read_file(volume: Place, path: str, *, limit_bytes: int) -> bytes:
         return target.read_bytes()
     except OSError as error:
         raise NotFound(f"“{path}” cannot be read: {error.strerror}.", hint="Reload the list of files.") from error
+
+
+def read_start(volume: Place, path: str, *, size_bytes: int) -> bytes:
+    """The beginning of one file, however large it is. Raises Invalid for a path outside the volume, NotFound."""
+    target = _there(volume, path)
+    try:
+        with target.open("rb") as handle:
+            return handle.read(size_bytes)
+    except OSError as error:
+        raise NotFound(f"“{path}” cannot be read: {error.strerror}.", hint="Reload the list of files.") from error
+
+
+def _there(volume: Place, path: str) -> Path:
+    parts = _parts(path)
+    _check_no_link(volume.path, path, parts)
+    target = volume.path.joinpath(*parts)
+    if not target.is_file():
+        raise NotFound(f"There is no file “{path}” in “{volume.name}”.", hint="Choose another file.")
+    return target
 
 
 # --- paths -----------------------------------------------------------------------------------------------------------

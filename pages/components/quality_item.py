@@ -1,0 +1,216 @@
+"""One item of the fix queue: everything that is wrong with it beside its values, and the decision about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from pages.components.errors import guard, guard_callback
+from pages.components.identity import current_user
+from pages.components.layout import ago, empty_state, flash, plain, status_badge
+from pages.components.quality_look import CRITICALITIES, KINDS, back, go_within, sentence
+from pages.components.records import LONG, LONGEST, cell_text, show_row
+from pages.components.sheet_rows import pictures_of, places_of
+from workbench_core import cached
+from workbench_core.data_quality import Criticality, Decision, ItemDetails, ItemKind, ItemState, Problem
+from workbench_core.sheets import Sheet
+
+MAX_MEMBERS = 4
+_ICONS = {
+    ItemKind.FAILING: "rule", ItemKind.DUPLICATES: "content_copy", ItemKind.NEAR_DUPLICATES: "difference",
+    ItemKind.OUTLIERS: "scatter_plot",
+}  # fmt: skip
+CHOICES: Mapping[ItemState, Sequence[tuple[Decision, str, str, str]]] = {
+    ItemState.OPEN: (
+        (Decision.SET_ASIDE, "Set aside", "do_not_disturb_on", "S"), (Decision.ACCEPT, "Accept", "check_circle", "A"),
+    ),
+    ItemState.SET_ASIDE: ((Decision.REOPEN, "Reopen", "undo", "O"),),
+    ItemState.ACCEPTED: ((Decision.REOPEN, "Reopen", "undo", "O"),),
+}  # fmt: skip
+
+
+def show_item(sheet: Sheet, item_ref: str, refs: Sequence[str], *, refusal: str) -> None:
+    """One item; `refs` are the items of the queue in their order, for going on."""
+    navigation(item_ref, refs)
+    with guard():
+        found = cached.quality_item(sheet.id, item_ref)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader(f":material/tag: {plain(item_ref)}", anchor=False, width="content")
+            status_badge(found.state.value)
+            st.space("stretch")
+            decide_buttons(sheet, found, refs, refusal=refusal)
+        if refusal:
+            st.caption(refusal)
+        if found.reason:
+            st.caption(plain(f"“{found.reason}”"))
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            show_problems(found)
+            show_decisions(found)
+        with right:
+            show_values(sheet, found)
+
+
+def navigation(item_ref: str, refs: Sequence[str]) -> None:
+    """Back, and to the items before and after; arrow keys do the same."""
+    at = refs.index(item_ref) if item_ref in refs else -1
+    before = refs[at - 1] if at > 0 else ""
+    after = refs[at + 1] if 0 <= at < len(refs) - 1 else (refs[0] if at < 0 and refs else "")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        back("Fix queue", item="")
+        st.space("stretch")
+        if at >= 0:
+            st.caption(f"{at + 1:,} of {len(refs):,}", width="content")
+        for label, icon, ref, shortcut in (
+            ("Previous", "chevron_left", before, "Left"),
+            ("Next", "chevron_right", after, "Right"),
+        ):
+            st.button(
+                label, icon=f":material/{icon}:", key=f"quality_item_{label}", shortcut=shortcut, disabled=not ref,
+                on_click=go_within, kwargs={"item": ref},
+            )  # fmt: skip
+
+
+# --- deciding --------------------------------------------------------------------------------------------------------
+
+
+def decide_buttons(sheet: Sheet, found: ItemDetails, refs: Sequence[str], *, refusal: str) -> None:
+    """Why, and then set aside or accept, or take that back; a key does the same, and the next item comes."""
+    key = f"quality_item_why_{found.item_ref}_{found.state.value}"
+    why = st.text_input(
+        "Why", value=usual_reason(found), key=key, width=260, label_visibility="collapsed", placeholder="Why?",
+        disabled=bool(refusal),
+    )  # fmt: skip
+    for number, (decision, label, icon, shortcut) in enumerate(CHOICES[found.state]):
+        st.button(
+            label, type="secondary" if number else "primary", icon=f":material/{icon}:", shortcut=shortcut,
+            key=f"quality_item_{decision.value}", on_click=decide, args=(sheet.id, found.item_ref, refs, decision, key),
+            disabled=bool(refusal), help=refusal or None,
+        )  # fmt: skip
+    if not refusal and not why:
+        st.caption("A decision needs a reason.")
+
+
+def usual_reason(found: ItemDetails) -> str:
+    """The first thing that is wrong, as a reason to begin with."""
+    return found.problems[0].name if found.state is ItemState.OPEN and found.problems else ""
+
+
+def decide(sheet_id: str, item_ref: str, refs: Sequence[str], decision: Decision, reason_key: str) -> None:
+    """Store the decision with the reason in that field, and go on to the next item."""
+    with guard_callback():
+        result = cached.workbench().data_quality.fix_queue.decide(
+            sheet_id, [item_ref], decision, reason=str(st.session_state.get(reason_key) or ""), by=current_user()
+        )
+        for reason in result.refused.values():
+            flash(reason, icon=":material/info:")
+        if result.done:
+            flash(f"{decision.value.replace('_', ' ').capitalize()}: {item_ref}.")
+            go_within(item=following(item_ref, refs))
+
+
+def following(item_ref: str, refs: Sequence[str]) -> str:
+    """The item behind this one, else the one before; nothing when it was the last."""
+    if item_ref not in refs:
+        return item_ref
+    at = refs.index(item_ref)
+    return refs[at + 1] if at + 1 < len(refs) else (refs[at - 1] if at else "")
+
+
+# --- what is wrong ---------------------------------------------------------------------------------------------------
+
+
+def show_problems(found: ItemDetails) -> None:
+    """Everything wrong with the item."""
+    st.markdown("**What is wrong**")
+    if not found.problems:
+        st.caption("The latest run found nothing wrong with it.")
+    for problem in found.problems:
+        with st.container(border=True, gap="xsmall"):
+            show_problem(problem)
+
+
+def show_problem(problem: Problem) -> None:
+    """One thing that is wrong."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        title = problem.name or KINDS[problem.kind]
+        st.markdown(f":material/{_ICONS[problem.kind]}: **{plain(title)}**", width="content")
+        if problem.criticality:
+            is_error = problem.criticality is Criticality.ERROR
+            st.badge(CRITICALITIES[problem.criticality], color="red" if is_error else "orange")
+    if problem.meaning:
+        st.markdown(sentence(problem.meaning))
+    if problem.kind is ItemKind.FAILING:
+        st.caption(plain(f"{problem.columns}: {problem.value or 'no value'}" if problem.columns else problem.value))
+    elif problem.kind is ItemKind.OUTLIERS:
+        st.caption(plain(f"{problem.columns}: {problem.value}, score {problem.score or 0:.1f}"))
+    else:
+        near = f", {problem.score:.0%} similar" if problem.score is not None and problem.score < 1 else ""
+        st.caption(plain(f"Group {problem.group}{near}"))
+
+
+def show_decisions(found: ItemDetails) -> None:
+    """What people decided about the item before."""
+    if not found.decisions:
+        return
+    with st.expander("Decisions", icon=":material/history:"):
+        for past in found.decisions:
+            words = past.decision.value.replace("_", " ").capitalize()
+            st.caption(plain(f"{words} by {past.decided_by}, {ago(past.decided_at)}: “{past.reason}”"))
+
+
+# --- its values ------------------------------------------------------------------------------------------------------
+
+
+def show_values(sheet: Sheet, found: ItemDetails) -> None:
+    """The row of the item; beside the others of its group when it repeats them."""
+    members = next((refs for refs in found.group_members.values() if len(refs) > 1), ())
+    if found.values is None:
+        empty_state("The source has no such row any more.", icon=":material/delete_sweep:")
+        return
+    st.markdown("**Its values**" if not members else f"**The {len(members)} items of its group**")
+    if not members:
+        places = places_of(sheet, pd.DataFrame([dict(found.values)]))
+        show_row(wrong_first(found), images=pictures_of(places, 0))
+        return
+    others = [ref for ref in members if ref != found.item_ref][: MAX_MEMBERS - 1]
+    rows: dict[str, Mapping[str, object]] = {found.item_ref: found.values}
+    rows |= {ref: cached.quality_item(sheet.id, ref).values or {} for ref in others}
+    frame = pd.DataFrame(
+        {
+            "Column": list(found.values),
+            "Differs": ["≠" if differs(rows, name) else "" for name in found.values],
+            **{ref: [cell_text(values.get(name)) for name in found.values] for ref, values in rows.items()},
+        }
+    )
+    st.dataframe(frame, hide_index=True, height="content", alt="The items of the group side by side")
+    show_long_texts(rows)
+    if len(members) > MAX_MEMBERS:
+        st.caption(f"{len(members) - MAX_MEMBERS:,} more are in this group.")
+
+
+def show_long_texts(rows: Mapping[str, Mapping[str, object]]) -> None:
+    """Texts too long for the table, in full beside each other."""
+    names = dict.fromkeys(
+        name for values in rows.values() for name, value in values.items() if len(cell_text(value)) > LONG
+    )
+    for name in names:
+        st.caption(plain(name))
+        for column, (ref, values) in zip(st.columns(len(rows)), rows.items(), strict=True):
+            with column, st.container(border=True, height="stretch"):
+                st.caption(plain(ref))
+                st.text(cell_text(values.get(name))[:LONGEST])
+
+
+def wrong_first(found: ItemDetails) -> dict[str, object]:
+    """The values of the item, those of columns with a problem first."""
+    values = found.values or {}
+    named = {name for problem in found.problems for name in problem.columns.split(", ")}
+    return dict(sorted(values.items(), key=lambda pair: pair[0] not in named))
+
+
+def differs(rows: Mapping[str, Mapping[str, object]], name: str) -> bool:
+    """Whether the items have different values in a column."""
+    return len({cell_text(values.get(name)) for values in rows.values()}) > 1

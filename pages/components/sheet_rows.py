@@ -1,0 +1,144 @@
+"""The rows of a sheet: one page at a time, pictures as thumbnails, and one row in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from pages.components.errors import guard
+from pages.components.gallery import gallery
+from pages.components.grid import GridColumn, read_grid
+from pages.components.layout import empty_state, plain
+from pages.components.records import cell_text, show_row
+from pages.components.sheet_pictures import PicturePlace, has_file, picture_place, volumes_for
+from workbench_core import cached
+from workbench_core.sheets import Sheet
+
+ROWS_PER_PAGE = 25
+MOST_COLUMNS = 100  # that are shown; a sheet may have thousands
+LONGEST_CELL = 300  # characters of a value that travel to the browser
+ROW = "row of the page"
+SIDE = 640  # pixels of a picture in full
+
+
+def show_rows(sheet: Sheet, total: int) -> None:
+    """One page of the rows, by `?page=`."""
+    if not total:
+        empty_state("No row is left after filter and sampling.", icon=":material/filter_alt_off:")
+        return
+    pages = -(-total // ROWS_PER_PAGE)
+    page = choose_page(pages)
+    with guard():
+        rows = cached.sheet_page(sheet.id, ROWS_PER_PAGE, ROWS_PER_PAGE * (page - 1))
+        if sheet.source_kind == "volume" and sheet.join is None:
+            gallery(sheet.source, rows["item_ref"].tolist(), key="data_items", total=total)
+            return
+        first = ROWS_PER_PAGE * (page - 1) + 1
+        st.caption(f"Rows {first:,} to {first + len(rows) - 1:,} of {total:,}. Click a row to see all of it.")
+        show_page(sheet, rows, first=first)
+
+
+def choose_page(pages: int) -> int:
+    """The page that the address names, and the way to the others."""
+    present = st.query_params.get("page", "1")
+    page = min(int(present), pages) if present.isdecimal() and int(present) > 0 else 1
+    if pages == 1:
+        return 1
+    st.session_state["data_page"] = page
+
+    def write() -> None:
+        st.query_params["page"] = str(st.session_state["data_page"])
+
+    return int(st.pagination(pages, key="data_page", on_change=write))
+
+
+def show_page(sheet: Sheet, rows: pd.DataFrame, *, first: int) -> None:
+    """These rows as a grid, the first one with its number in the sheet; the one that is clicked in full below it."""
+    every = [name for name in sheet.columns if name in rows.columns]
+    columns = every[:MOST_COLUMNS]
+    if len(every) > len(columns):
+        st.caption(f"The first {MOST_COLUMNS} of {len(every):,} columns are shown.")
+    places = places_of(sheet, rows[columns])
+    shown = pd.DataFrame({name: shortened(rows[name]) for name in columns})
+    for name, of_rows in places.items():
+        addresses = [at.address if at else value for at, value in zip(of_rows, shown[name], strict=True)]
+        shown[name] = pd.Series(addresses, index=shown.index, dtype=object)
+    pinned = sheet.item_id_column
+    chosen = read_grid(
+        numbered(shown, first=first),
+        key=f"data_rows_{sheet.id}_{sheet.row_version}",
+        row_id=ROW,
+        columns=[
+            grid_column(name, shown[name], is_picture=name in places, is_pinned=name == pinned) for name in columns
+        ],
+        selection="single",
+        can_sort=False,
+    )
+    if chosen:
+        row = int(chosen[0]) - first
+        full = rows.iloc[row]
+        with st.container(border=True):
+            st.markdown(f"**{plain(cell_text(full['item_ref']))}**")
+            show_row({name: full[name] for name in every}, images=pictures_of(places, row))
+
+
+def frame_grid(frame: pd.DataFrame, *, key: str) -> None:
+    """Rows without a sheet, such as those of a preview."""
+    names = list(frame.columns[:MOST_COLUMNS])
+    shown = pd.DataFrame({name: shortened(frame[name]) for name in names})
+    columns = [grid_column(name, shown[name]) for name in names]
+    read_grid(numbered(shown, first=1), key=key, row_id=ROW, columns=columns, can_sort=False)
+
+
+def numbered(shown: pd.DataFrame, *, first: int) -> pd.DataFrame:
+    """The rows with their numbers, because an identifier may repeat itself."""
+    return shown.assign(**{ROW: [str(first + number) for number in range(len(shown))]})
+
+
+def grid_column(name: str, values: pd.Series, *, is_picture: bool = False, is_pinned: bool = False) -> GridColumn:
+    """How a column of the source is shown."""
+    if is_picture:
+        return GridColumn(name, width=130, kind="picture")
+    if is_pinned:
+        return GridColumn(name, width=150, kind="mono", is_pinned=True)
+    if values.dtype.kind in "iuf":
+        return GridColumn(name, least=130, kind="number")
+    return GridColumn(name, share=2, least=170)
+
+
+def shortened(values: pd.Series) -> pd.Series:
+    """Long and nested values as short texts: only what fits into a cell travels."""
+    if values.dtype.kind in "iufbM":
+        return values
+    return pd.Series([_short(value) for value in values], index=values.index, dtype=object)
+
+
+def _short(value: object) -> object:
+    if isinstance(value, bytes | bytearray):
+        return f"{len(value):,} bytes"
+    text = cell_text(value) if isinstance(value, dict | list | tuple) else value
+    if isinstance(text, str) and len(text) > LONGEST_CELL:
+        return f"{text[:LONGEST_CELL]} …"
+    return text
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def places_of(sheet: Sheet, rows: pd.DataFrame) -> dict[str, list[PicturePlace | None]]:
+    """The files that the picture columns of these rows name."""
+    return {
+        name: [picture_place(value, volumes, is_in=has_file) for value in rows[name]]
+        for name in sheet.image_columns
+        if name in rows.columns
+        for volumes in [volumes_for(sheet, name)]
+    }
+
+
+def pictures_of(places: Mapping[str, Sequence[PicturePlace | None]], row: int) -> dict[str, bytes]:
+    """The pictures of one row, for the columns that have one that can be read."""
+    found = {name: of_rows[row] for name, of_rows in places.items()}
+    contents = {name: cached.thumbnail(at.volume, at.path, side=SIDE) for name, at in found.items() if at}
+    return {name: content for name, content in contents.items() if content}

@@ -1,0 +1,455 @@
+"""Quality runs on the real January flights: planted defects are counted exactly, runs are kept and compared."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.core.generation_parts import ANN
+from tests.core.quality_parts import FLIGHTS, PLANES, RULES, Flights, planted
+from workbench_core.data_quality import Criticality, RuleDraft, ScanOptions, score_colour, score_word
+from workbench_core.errors import Conflict, Invalid, NotFound, NotPermitted
+from workbench_core.ports import ColumnRef, Join, JoinKey, JoinKind, JoinSource, SourceRole
+from workbench_core.runs import RunStatus
+from workbench_core.sheets import SheetDraft
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def flights(tmp_path, clock):
+    made = Flights(tmp_path, clock=clock)
+    yield made
+    made.store.close()
+
+
+@pytest.fixture(scope="module")
+def defects():
+    return planted()
+
+
+# --- counting --------------------------------------------------------------------------------------------------------
+
+
+def test_planted_defects_are_counted_exactly_and_the_pass_rate_counts_rows(flights, defects):
+    """Acceptance check 13, DQ-5."""
+    sheet = flights.make_flights(defects.frame, publish=False)  # repeated identifiers keep it from being published
+    flights.data_quality.save_rules(sheet.id, RULES, by=ANN)
+    found = flights.check(sheet.id)
+    counted = {outcome.name: outcome.failed for outcome in found.outcomes}
+    assert counted == {name: len(rows) for name, rows in defects.failing.items()}
+    assert counted == {
+        "carrier": 37, "distance": 29, "identifier": 22, "destination": 41, "time": 17, "plane": 4324 + 53,
+        "departed": 521,
+    }  # fmt: skip
+    assert found.total == 27_004
+    assert found.failed == len(defects.any_failing) < sum(counted.values()) == found.failure_count
+    assert found.passed == 27_004 - found.failed
+    assert found.pass_rate == pytest.approx(found.passed / 27_004)
+    assert {outcome.evaluated for outcome in found.outcomes} == {27_004}
+
+
+def test_samples_name_failing_items_with_their_values(flights, defects):
+    sheet = flights.make_flights(defects.frame, publish=False)
+    flights.data_quality.save_rules(sheet.id, RULES, by=ANN)
+    found = {outcome.name: outcome for outcome in flights.check(sheet.id).outcomes}
+    assert len(found["plane"].samples) == 20
+    assert len(found["time"].samples) == 17
+    assert {sample.value for sample in found["carrier"].samples} == {"null"}
+    ids = set(defects.frame["flight_id"].iloc[sorted(defects.failing["distance"])])
+    assert {sample.item_ref for sample in found["distance"].samples} <= ids
+    assert all(float(sample.value) < 0 for sample in found["distance"].samples)
+    assert found["distance"].share == pytest.approx(29 / 27_004)
+
+
+def test_a_warning_is_counted_and_makes_no_row_fail(flights):
+    sheet = flights.make_flights()
+    warning = RuleDraft("is_not_null", ("dep_time",), criticality=Criticality.WARN)
+    flights.data_quality.save_rule(sheet.id, warning, by=ANN)
+    found = flights.check(sheet.id)
+    assert (found.failed, found.warnings, found.pass_rate) == (0, 521, 1.0)
+
+
+def test_a_filter_says_which_rows_a_rule_looks_at(flights):
+    sheet = flights.make_flights()
+    rule = RuleDraft("is_not_null", ("air_time",), filter="dep_time IS NOT NULL", name="arrived")
+    flights.data_quality.save_rule(sheet.id, rule, by=ANN)
+    [outcome] = flights.check(sheet.id).outcomes
+    assert (outcome.evaluated, outcome.failed) == (27_004 - 521, 85)
+
+
+def test_a_run_reads_the_sheet_with_its_filter(flights):
+    sheet = flights.make_flights(publish=False)
+    sheet = flights.sheets.update(
+        sheet.id, replace(sheet.draft, filter="origin = 'JFK'"), by=ANN, row_version=sheet.row_version
+    )
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    found = flights.check(sheet.id)
+    assert found.total == flights.sheets.count(sheet.id) < 27_004
+    assert found.selection["filter"]
+
+
+def test_a_sheet_without_rows_passes_and_the_run_says_so(flights):
+    sheet = flights.make_flights(publish=False)
+    nothing = replace(sheet.draft, filter="origin = 'nowhere'")
+    flights.sheets.update(sheet.id, nothing, by=ANN, row_version=sheet.row_version)
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    found = flights.check(sheet.id)
+    assert (found.total, found.pass_rate, found.is_empty) == (0, 1.0, True)
+    assert "no rows" in found.sentence
+
+
+def test_one_rule_over_several_columns_is_one_check_a_column(flights):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time", "tailnum"), name="known"), by=ANN)
+    found = flights.check(sheet.id)
+    assert {outcome.name: outcome.failed for outcome in found.outcomes} == {
+        "known: dep_time": 521,
+        "known: tailnum": 155,
+    }
+    assert found.failed == 521, "every flight without a tail number was cancelled"
+
+
+def test_score_words_and_colours():
+    """Spec 3.12."""
+    assert [score_word(score) for score in (100, 90, 89.99, 70, 50, 49.9, 0)] == [
+        "Excellent", "Excellent", "Good", "Good", "Fair", "Poor", "Poor",
+    ]  # fmt: skip
+    assert [score_colour(rate) for rate in (1.0, 0.95, 0.949, 0.8, 0.79)] == ["green", "green", "amber", "amber", "red"]
+
+
+# --- joins -----------------------------------------------------------------------------------------------------------
+
+
+def test_checks_read_through_the_join(flights):
+    """JN-4: rules name the columns of the join, and keys that always match are suggested."""
+    flights.make_flights()
+    sources = (JoinSource(FLIGHTS, "flights", SourceRole.PRIMARY), JoinSource(PLANES, "planes"))
+    key = JoinKey(ColumnRef("flights", "tailnum"), ColumnRef("planes", "tailnum"))
+    draft = SheetDraft(
+        "Joined", FLIGHTS, "flights__flight_id", metadata_columns=("flights__tailnum", "planes__model"),
+        join=Join(sources, (key,), JoinKind.LEFT),
+    )  # fmt: skip
+    sheet = flights.sheets.create(draft, by=ANN)
+    rules = [
+        RuleDraft("is_not_null", ("planes__model",), name="model", filter="flights__tailnum IS NOT NULL"),
+        RuleDraft("is_not_null", ("flights__dep_time",), name="departed"),
+    ]
+    flights.data_quality.save_rules(sheet.id, rules, by=ANN)
+    found = flights.check(sheet.id)
+    assert {o.name: (o.evaluated, o.failed) for o in found.outcomes} == {
+        "model": (27_004 - 155, 4324), "departed": (27_004, 521),
+    }  # fmt: skip
+    assert found.source == f"{FLIGHTS} + {PLANES}"
+    details = flights.data_quality.fix_queue.item(sheet.id, found.outcomes[0].samples[0].item_ref)
+    assert details.values["planes__model"] is None or details.values["planes__model"] != details.values["planes__model"]
+    profile = flights.data_quality.profile(sheet.id, by=ANN)
+    assert profile.references == (), "not every plane is known"
+    inner = flights.sheets.create(replace(draft, name="Inner", join=replace(draft.join, kind=JoinKind.INNER)), by=ANN)
+    assert flights.data_quality.profile(inner.id, by=ANN).rows == 27_004 - 155 - 4324
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_missing_files_and_broken_pictures_are_counted_like_other_failures(flights):
+    good = (REPOSITORY / "workbench_core/demo/data/images/coffee.jpg").read_bytes()
+    flights.lake.put_files("main.air.images", {"a.jpg": good, "b.jpg": b"no picture", "c.jpg": good[:200]})
+    names = ["a.jpg", "b.jpg", "c.jpg", "gone.jpg", None, "a.jpg"]
+    flights.put_frame("main.air.listed", pd.DataFrame({"id": [f"i{n}" for n in range(6)], "picture": names}))
+    sheet = flights.sheets.create(SheetDraft("Listed", "main.air.listed", "id", image_columns=("picture",)), by=ANN)
+    rules = [
+        RuleDraft("file_exists", ("picture",), {"volume": "main.air.images"}, name="there"),
+        RuleDraft("image_readable", ("picture",), {"volume": "main.air.images"}, name="readable"),
+        RuleDraft("is_not_null", ("picture",), name="named"),
+        RuleDraft("image_readable", ("picture",), {"volume": "main.air.images"}, name="first", filter="id = 'i0'"),
+    ]
+    flights.data_quality.save_rules(sheet.id, rules, by=ANN)
+    found = flights.check(sheet.id)
+    assert {o.name: (o.evaluated, o.failed) for o in found.outcomes} == {
+        "there": (6, 1), "readable": (6, 3), "named": (6, 1), "first": (1, 0),
+    }  # fmt: skip
+    assert found.failed == 4, "a row counts once"
+    assert found.outcomes[0].function == "file_exists"
+    assert [sample.value for sample in found.outcomes[0].samples] == ["gone.jpg"]
+
+
+def test_a_folder_that_is_not_there_is_refused_before_anything_is_saved(flights):
+    sheet = flights.make_flights()
+    rule = RuleDraft("file_exists", ("tailnum",), {"volume": "main.air.nowhere"})
+    with pytest.raises(Invalid, match="nowhere"):
+        flights.data_quality.save_rule(sheet.id, rule, by=ANN)
+    with pytest.raises(Invalid, match="folder"):
+        flights.data_quality.save_rule(sheet.id, RuleDraft("file_exists", ("tailnum",), {"volume": FLIGHTS}), by=ANN)
+    assert flights.data_quality.rules(sheet.id) == []
+
+
+# --- runs that are kept ----------------------------------------------------------------------------------------------
+
+
+def test_runs_are_kept_with_the_rules_as_they_were(flights):
+    """DQ-6: the history outlives the rules."""
+    sheet = flights.make_flights()
+    rule = flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",), name="departed"), by=ANN)
+    first = flights.check(sheet.id)
+    flights.data_quality.delete_rule(rule.id, by=ANN)
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("carrier",), name="carrier"), by=ANN)
+    second = flights.check(sheet.id)
+    kept = flights.data_quality.find_runs(sheet.id)
+    assert [run.id for run in kept] == [second.id, first.id]
+    assert kept[1].outcomes[0].meaning == "dep_time has a value"
+    assert flights.data_quality.get_run(first.id).outcomes[0].samples
+    assert (first.run_by, first.sheet_version, first.source) == (ANN, sheet.row_version, FLIGHTS)
+    assert flights.data_quality.latest_of([sheet.id])[sheet.id].id == second.id
+
+
+def test_only_the_two_newest_runs_keep_their_failing_items(flights):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    first, second, third = (flights.check(sheet.id) for _ in range(3))
+    quality = flights.data_quality
+    assert [run.keeps_items for run in quality.find_runs(sheet.id)] == [True, True, False]
+    with pytest.raises(Conflict, match="not kept any more"):
+        quality.failures_csv(first.id)
+    assert quality.compare(second.id, third.id).newly_failing == 0
+    lost = quality.compare(first.id, third.id)
+    assert (lost.newly_failing, "not kept any more" in lost.note) == (None, True)
+    assert flights.store.query("SELECT COUNT(*) AS kept FROM quality_failures")[0]["kept"] == 2 * 521
+
+
+def test_the_comparison_names_repaired_and_newly_failing_items(flights, defects):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rules(sheet.id, RULES, by=ANN)
+    before = flights.check(sheet.id)
+    sound = planted(with_duplicates=False)
+    repaired = sound.frame.copy()
+    cancelled = repaired.index[repaired["dep_time"].isna()][:10]
+    repaired.loc[cancelled, "dep_time"] = 1200
+    flights.put_frame(FLIGHTS, repaired)
+    after = flights.check(sheet.id)
+    found = flights.data_quality.compare(before.id, after.id)
+    changes = {change.name: change.change for change in found.rules}
+    assert (changes["departed"], changes["plane"], changes["carrier"], changes["time"]) == (-10, 53, 37, 17)
+    orphans = set(repaired.index[repaired["tailnum"].str.startswith("N0ORPHAN", na=False)])
+    real = sound.failing["departed"] | (sound.failing["plane"] - orphans)
+    now = set().union(*(sound.failing | {"departed": sound.failing["departed"] - set(cancelled)}).values())
+    ids = repaired["flight_id"]
+    assert found.newly_failing == len(now - real)
+    assert found.repaired == len(real - now) == len(found.repaired_refs)
+    assert set(found.repaired_refs) == set(ids.loc[sorted(real - now)])
+    assert found.is_same_selection
+
+
+def test_a_changed_rule_is_told_apart_in_the_comparison(flights):
+    sheet = flights.make_flights()
+    draft = RuleDraft("is_not_greater_than", ("dep_delay",), {"limit": 100}, name="late")
+    rule = flights.data_quality.save_rule(sheet.id, draft, by=ANN)
+    before = flights.check(sheet.id)
+    flights.data_quality.update_rule(rule.id, replace(draft, arguments={"limit": 200}), by=ANN, row_version=1)
+    after = flights.check(sheet.id)
+    [change] = flights.data_quality.compare(before.id, after.id).rules
+    assert change.is_changed and change.change < 0
+
+
+def test_the_report_and_the_failing_values_leave_as_json_and_csv(flights):
+    """DQ-7; a value that a spreadsheet would run as a formula gets an apostrophe."""
+    flights.put_frame(
+        "main.air.cells",
+        pd.DataFrame({"id": ["a", "=b()", "c"], "cell": ["=HYPERLINK(1)", "-12", "@x"], "size": [1, -5, 3]}),
+    )
+    draft = SheetDraft("Cells", "main.air.cells", "id", text_columns=("cell",), metadata_columns=("size",))
+    sheet = flights.sheets.create(draft, by=ANN)
+    rules = [
+        RuleDraft("regex_match", ("cell",), {"regex": "^never$"}, name="cell"),
+        RuleDraft("is_not_less_than", ("size",), {"limit": 0}, name="size"),
+    ]
+    flights.data_quality.save_rules(sheet.id, rules, by=ANN)
+    run = flights.check(sheet.id)
+    lines = list(csv.reader(io.StringIO("".join(flights.data_quality.failures_csv(run.id)))))
+    assert lines[0] == ["item_ref", "rule", "criticality", "columns", "value", "meaning"]
+    assert sorted(line[4] for line in lines[1:]) == ["'=HYPERLINK(1)", "'@x", "-12", "-5"]
+    assert {line[0] for line in lines[1:]} == {"a", "'=b()", "c"}
+    report = json.loads(flights.data_quality.report_json(run.id))
+    assert report["rows"] == {"total": 3, "passed": 0, "failed": 3}
+    assert [check["failed"] for check in report["checks"]] == [3, 1]
+    assert report["checks"][1]["samples"] == [{"item_ref": "=b()", "value": "-5"}]
+
+
+# --- long work -------------------------------------------------------------------------------------------------------
+
+
+def test_one_run_of_a_sheet_at_a_time(flights):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    flights.data_quality.start(sheet.id, by=ANN)
+    with pytest.raises(Conflict, match="under way"):
+        flights.data_quality.start(sheet.id, by=ANN)
+
+
+def test_nothing_to_check_is_refused_with_the_next_step(flights):
+    sheet = flights.make_flights()
+    with pytest.raises(Invalid, match="No rule is enabled") as caught:
+        flights.data_quality.start(sheet.id, by=ANN)
+    assert "suggestions" in caught.value.hint
+
+
+def test_a_cancelled_run_leaves_nothing_behind(flights):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    check_rows, entered = flights.lake.check_rows, threading.Event()
+
+    def slow(*args, watch=None, **kwargs):
+        entered.set()
+        while watch(0.5):
+            time.sleep(0.02)
+        return check_rows(*args, watch=watch, **kwargs)
+
+    flights.lake.check_rows = slow
+    flights.data_quality.start(sheet.id, by=ANN)
+    at_work = threading.Thread(target=flights.work)
+    at_work.start()
+    assert entered.wait(10)
+    flights.data_quality.cancel(sheet.id, by=ANN)
+    at_work.join(20)
+    assert flights.data_quality.run_of(sheet.id).status is RunStatus.CANCELLED
+    assert flights.data_quality.find_runs(sheet.id) == []
+    with pytest.raises(Conflict, match="No check is under way"):
+        flights.data_quality.cancel(sheet.id, by=ANN)
+    flights.lake.check_rows = check_rows
+    assert flights.check(sheet.id).failed == 521
+
+
+def test_a_sheet_that_was_deleted_meanwhile_fails_the_run_with_a_sentence(flights):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    flights.data_quality.start(sheet.id, by=ANN)
+    flights.sheets.move(sheet.id, "delete", by=ANN)
+    flights.work()
+    run = flights.data_quality.run_of(sheet.id)
+    assert run.status is RunStatus.FAILED
+    assert "was deleted by" in run.error
+
+
+def test_a_source_that_is_gone_fails_the_run_with_a_sentence(flights):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    flights.data_quality.start(sheet.id, by=ANN)
+    flights.lake.drop(FLIGHTS)
+    flights.work()
+    run = flights.data_quality.run_of(sheet.id)
+    assert (run.status, FLIGHTS in run.error) == (RunStatus.FAILED, True)
+
+
+def test_a_column_that_is_gone_names_every_rule_that_cannot_run(flights):
+    sheet = flights.make_flights()
+    rules = [RuleDraft("is_not_null", ("dep_time",), name="one"), RuleDraft("is_unique", ("dep_time",), name="two")]
+    flights.data_quality.save_rules(sheet.id, [*rules, RuleDraft("is_not_null", ("carrier",))], by=ANN)
+    frame = flights.lake.page(sheet.selection(), limit=50).drop(columns=["item_ref", "dep_time"])
+    flights.put_frame(FLIGHTS, frame)
+    with pytest.raises(Invalid, match=r"2 of 3 checks cannot run.*“one”.*“two”"):
+        flights.data_quality.start(sheet.id, by=ANN)
+
+
+def test_a_killed_run_begins_anew_and_leaves_no_half_result(tmp_path):
+    """kill -9 after the rows were checked and before anything was stored."""
+    flights = Flights(tmp_path)
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    flights.data_quality.start(sheet.id, by=ANN)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.core.quality_process", str(tmp_path)],
+        cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline().strip() == "checked"
+    process.kill()
+    process.wait()
+    assert flights.data_quality.run_of(sheet.id).status is RunStatus.RUNNING
+    for table in ("quality_runs", "quality_outcomes", "quality_failures"):
+        assert flights.store.query(f"SELECT COUNT(*) AS n FROM {table}")[0]["n"] == 0
+    assert [run.subject_id for run in flights.runs.recover()] == [sheet.id]
+    flights.work()
+    assert flights.data_quality.run_of(sheet.id).status is RunStatus.SUCCEEDED
+    [run] = flights.data_quality.find_runs(sheet.id)
+    assert (run.failed, run.kept_failures) == (521, 521)
+    flights.store.close()
+
+
+def test_a_run_whose_result_was_stored_before_the_process_died_is_not_stored_twice(flights):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    flights.check(sheet.id)
+    flights.store.execute("UPDATE runs SET status = 'interrupted' WHERE kind = 'check_quality'", touches="runs")
+    flights.runs.recover()
+    flights.work()
+    assert flights.data_quality.run_of(sheet.id).status is RunStatus.SUCCEEDED
+    assert len(flights.data_quality.find_runs(sheet.id)) == 1
+
+
+def test_a_large_profile_is_a_run_and_a_small_one_is_there_at_once(flights, monkeypatch):
+    sheet = flights.make_flights()
+    made = flights.data_quality.profile(sheet.id, by=ANN)
+    assert made is not None and made.rows == 27_004
+    kept = flights.data_quality.kept_profile(sheet.id)
+    assert kept.columns == made.columns
+    assert not kept.is_stale(flights.sheets.get(sheet.id))
+    assert kept.column("dep_time").nulls == 521
+    monkeypatch.setattr("workbench_core.data_quality.service.INLINE_ROWS", 1_000)
+    assert flights.data_quality.profile(sheet.id, by=ANN) is None
+    assert flights.data_quality.profiling(sheet.id).is_active
+    flights.work()
+    assert flights.data_quality.profiling(sheet.id).status is RunStatus.SUCCEEDED
+    assert flights.data_quality.kept_profile(sheet.id).computed_at > made.computed_at
+
+
+# --- roles -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", ["reviewer", "labeler", "data_consumer", "ml_operator"])
+def test_roles_that_may_look_but_not_touch(flights, role):
+    sheet = flights.make_flights()
+    rule = flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
+    run = flights.check(sheet.id)
+    flights.permissions.assign("lea@example.com", role, by=ANN)
+    quality, lea = flights.data_quality, {"by": "lea@example.com"}
+    commands = [
+        lambda: quality.save_rule(sheet.id, RuleDraft("is_not_null", ("carrier",)), **lea),
+        lambda: quality.update_rule(rule.id, rule.draft, row_version=1, **lea),
+        lambda: quality.enable_rule(rule.id, is_enabled=False, row_version=1, **lea),
+        lambda: quality.delete_rule(rule.id, **lea),
+        lambda: quality.import_rules(sheet.id, "[]", **lea),
+        lambda: quality.propose_from_text(sheet.id, "id is unique", **lea),
+        lambda: quality.profile(sheet.id, **lea),
+        lambda: quality.start(sheet.id, **lea),
+        lambda: quality.cancel(sheet.id, **lea),
+        lambda: quality.fix_queue.decide(sheet.id, ["x"], "set_aside", reason="r", **lea),
+        lambda: quality.fix_queue.decide_all(sheet.id, "set_aside", reason="r", **lea),
+    ]
+    for command in commands:
+        with pytest.raises(NotPermitted, match="may not manage data quality"):
+            command()
+    assert quality.get_run(run.id).failed == 521
+    assert len(quality.rules(sheet.id)) == 1
+
+
+def test_an_unknown_run_is_not_found(flights):
+    with pytest.raises(NotFound):
+        flights.data_quality.get_run("quality-none")
+
+
+def test_options_of_the_scans_are_remembered(flights):
+    sheet = flights.make_flights()
+    flights.check(sheet.id, options=ScanOptions(find_duplicates=True))
+    assert flights.data_quality.scan_options(sheet.id).find_duplicates
+    flights.data_quality.start(sheet.id, by=ANN)
+    flights.work()
+    assert "duplicates" in flights.data_quality.latest(sheet.id).scans
