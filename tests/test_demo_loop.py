@@ -34,9 +34,9 @@ def test_help_lists_the_commands(tmp_path):
 
 def test_the_demo_is_loaded_on_the_first_start_only(tmp_path):
     home = tmp_path / "home"
-    assert "3 sheets" in run("load-demo", "--first-start", home=home).stdout
+    assert "5 sheets" in run("load-demo", "--first-start", home=home).stdout
     assert run("load-demo", "--first-start", home=home).stdout == ""
-    assert "3 sheets" in run("remove-demo", home=home).stdout
+    assert "5 sheets" in run("remove-demo", home=home).stdout
     assert "no demo data" in run("remove-demo", home=home).stdout
 
 

@@ -52,10 +52,10 @@ class FileEntry:
 class Selection:
     """Which rows of a source, in which order: all that the lake needs to build one query.
 
-    `source` is a three-part table or volume name, or a join of several. `where` is a boolean SQL expression that `check_filter` accepted.
-    `sample_size` rows are picked by a seeded hash of `item_id_column`, evenly per value of `stratify_column` when
-    that is given. `item_refs` restricts to these identifiers, and `excluded_refs` leaves these out, both after the
-    sample is drawn. Rows come in the order of the identifier.
+    `source` is a three-part table or volume name, or a join of several. `where` is a boolean SQL expression that
+    `check_filter` accepted. `sample_size` rows are picked by a seeded hash of `item_id_column`, in the proportions of
+    `stratify_column` when that is given. `item_refs` restricts to these identifiers, and `excluded_refs` leaves these
+    out, both after the sample is drawn. Rows come in the order of the identifier.
     """
 
     source: Source
