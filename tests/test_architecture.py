@@ -60,7 +60,19 @@ def test_every_schema_has_the_name_of_its_feature(schema):
 
 
 def test_every_feature_has_a_test():
-    plumbing = {"cached", "workbench", "ports", "clock", "rows", "errors", "demo", "adapters", "__main__", "usage"}
+    plumbing = {
+        "cached",
+        "cached_quality",
+        "workbench",
+        "ports",
+        "clock",
+        "rows",
+        "errors",
+        "demo",
+        "adapters",
+        "__main__",
+        "usage",
+    }
     missing = [name for name in modules() - plumbing if not list((ROOT / "tests" / "core").glob(f"test_{name}*.py"))]
     assert not missing
 

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.components.charts import Look, stacked_bar
 from pages.components.layout import metric_row, percent, plain
 from pages.components.records import show_messages
-from workbench_core import cached
+from workbench_core import cached_quality
 from workbench_core.prompt_templates import AnswerSource, RenderedItem
 from workbench_core.training_sheets import Preflight
 
@@ -23,7 +23,7 @@ _MISSES = {
 
 def include_set_aside(sheet_id: str, *, key: str) -> bool:
     """Ask whether items that were set aside for their quality shall take part all the same; only when there are any."""
-    aside = cached.quality_aside_count(sheet_id)
+    aside = cached_quality.aside_count(sheet_id)
     if not aside:
         return False
     return st.toggle(

@@ -23,7 +23,7 @@ from pages.components.layout import (
 )
 from pages.components.quality_item import show_item
 from pages.components.quality_look import KINDS, counted, go_within
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.data_quality import Decision, DecisionResult, ItemKind, ItemState, QueueItem, QueuePage
 from workbench_core.sheets import Sheet
 
@@ -58,8 +58,8 @@ class Filter:
 
 def show_fix_queue(sheet: Sheet, *, refusal: str) -> None:
     """The queue, or one item of it."""
-    latest = cached.quality_latest(sheet.id)
-    if latest is None and not cached.quality_aside_count(sheet.id):
+    latest = cached_quality.latest(sheet.id)
+    if latest is None and not cached_quality.aside_count(sheet.id):
         empty_state(
             "Nothing to fix yet. The checks fill this queue with the items that fail.", icon=":material/checklist:"
         )
@@ -90,7 +90,7 @@ def filter_of_address() -> Filter:
 
 def choose_filter(sheet: Sheet) -> Filter:
     """Kind, state, check and search, all in the address."""
-    counts = cached.quality_counts(sheet.id)
+    counts = cached_quality.counts(sheet.id)
     with st.container(horizontal=True, vertical_alignment="center"):
         state = ItemState(choose_in_url("State", list(STATES), key="state", default="open", titles=STATES))
         kinds = [kind.value for kind in ItemKind]
@@ -110,7 +110,7 @@ def choose_filter(sheet: Sheet) -> Filter:
 
 def choose_rule(sheet: Sheet) -> str:
     """Only the items that fail one check."""
-    latest = cached.quality_latest(sheet.id)
+    latest = cached_quality.latest(sheet.id)
     names = [one.name for one in latest.outcomes if one.failed] if latest else []
     wanted = st.query_params.get("of", "")
     st.session_state["quality_of"] = wanted if wanted in names else ""
@@ -128,9 +128,9 @@ def page_of(sheet: Sheet, wanted: Filter, number: int, *, size: int = PAGE_SIZE)
     """One page of the queue."""
     offset = size * (number - 1)
     if wanted.is_decided:
-        return cached.quality_decided(sheet.id, wanted.state, wanted.search, size, offset)
+        return cached_quality.decided(sheet.id, wanted.state, wanted.search, size, offset)
     kind = ItemKind(wanted.kind)
-    return cached.quality_queue(sheet.id, (kind, wanted.state, wanted.rule, wanted.search), size, offset)
+    return cached_quality.queue(sheet.id, (kind, wanted.state, wanted.rule, wanted.search), size, offset)
 
 
 # --- the list --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pages.components.charts import Look, line_chart, stacked_bar
 from pages.components.layout import ago, duration, empty_state, metric_row, plain
 from pages.components.quality_look import CRITICALITIES, counted, go_within, pick, rate
 from pages.components.quality_results import change_words
-from workbench_core import cached
+from workbench_core import cached_quality
 from workbench_core.data_quality import QualityRun, RunComparison, ScoreWord
 from workbench_core.sheets import Sheet
 
@@ -21,7 +21,7 @@ MAX_REFS = 50
 
 def show_history(sheet: Sheet) -> None:
     """The last runs as lines and bars, the list, and the comparison of two."""
-    runs = cached.quality_runs(sheet.id, SHOWN_RUNS)
+    runs = cached_quality.runs(sheet.id, SHOWN_RUNS)
     if not runs:
         empty_state("No run yet. Every run of the checks stays here.", icon=":material/timeline:")
         return
@@ -106,7 +106,7 @@ def compare_two(runs: Sequence[QualityRun]) -> None:
     if before == after:
         st.caption("Choose two different runs.")
         return
-    show_comparison(cached.quality_comparison(str(before), str(after)))
+    show_comparison(cached_quality.comparison(str(before), str(after)))
 
 
 def show_comparison(found: RunComparison) -> None:

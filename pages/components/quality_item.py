@@ -13,7 +13,7 @@ from pages.components.layout import ago, empty_state, flash, plain, status_badge
 from pages.components.quality_look import CRITICALITIES, KINDS, back, go_within, sentence
 from pages.components.records import LONG, LONGEST, cell_text, show_row
 from pages.components.sheet_rows import pictures_of, places_of
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.data_quality import Criticality, Decision, ItemDetails, ItemKind, ItemState, Problem
 from workbench_core.sheets import Sheet
 
@@ -35,10 +35,12 @@ def show_item(sheet: Sheet, item_ref: str, refs: Sequence[str], *, refusal: str)
     """One item; `refs` are the items of the queue in their order, for going on."""
     navigation(item_ref, refs)
     with guard():
-        found = cached.quality_item(sheet.id, item_ref)
+        found = cached_quality.item(sheet.id, item_ref)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(f":material/tag: {plain(item_ref)}", anchor=False, width="content")
             status_badge(found.state.value)
+            if item_ref in refs:
+                st.caption(f"{refs.index(item_ref) + 1:,} of {len(refs):,}", width="content")
             st.space("stretch")
             decide_buttons(sheet, found, refs, refusal=refusal)
         if refusal:
@@ -61,8 +63,6 @@ def navigation(item_ref: str, refs: Sequence[str]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         back("Fix queue", item="")
         st.space("stretch")
-        if at >= 0:
-            st.caption(f"{at + 1:,} of {len(refs):,}", width="content")
         for label, icon, ref, shortcut in (
             ("Previous", "chevron_left", before, "Left"),
             ("Next", "chevron_right", after, "Right"),
@@ -95,7 +95,11 @@ def decide_buttons(sheet: Sheet, found: ItemDetails, refs: Sequence[str], *, ref
 
 def usual_reason(found: ItemDetails) -> str:
     """The first thing that is wrong, as a reason to begin with."""
-    return found.problems[0].name if found.state is ItemState.OPEN and found.problems else ""
+    if found.state is not ItemState.OPEN or not found.problems:
+        return ""
+    first = found.problems[0]
+    place = f" in {first.columns}" if first.columns else ""
+    return first.name or f"{KINDS[first.kind].removesuffix('s').lower()}{place}"
 
 
 def decide(sheet_id: str, item_ref: str, refs: Sequence[str], decision: Decision, reason_key: str) -> None:
@@ -177,7 +181,7 @@ def show_values(sheet: Sheet, found: ItemDetails) -> None:
         return
     others = [ref for ref in members if ref != found.item_ref][: MAX_MEMBERS - 1]
     rows: dict[str, Mapping[str, object]] = {found.item_ref: found.values}
-    rows |= {ref: cached.quality_item(sheet.id, ref).values or {} for ref in others}
+    rows |= {ref: cached_quality.item(sheet.id, ref).values or {} for ref in others}
     frame = pd.DataFrame(
         {
             "Column": list(found.values),

@@ -22,7 +22,7 @@ from pages.components.layout import (
     plain,
 )
 from pages.components.quality_look import CRITICALITIES, KIND_ICONS, back, counted, go_within, sentence
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.data_quality import ColumnProfile, Criticality, RuleSuggestion, SheetProfile
 from workbench_core.sheets import Sheet
 
@@ -49,7 +49,7 @@ def make_profile(sheet_id: str) -> None:
 
 def show_profile(sheet: Sheet, *, refusal: str) -> None:
     """All columns or one of them, and the suggested rules."""
-    found = cached.quality_profile(sheet.id)
+    found = cached_quality.profile(sheet.id)
     run = cached.workbench().data_quality.profiling(sheet.id)
     if found is None and run and run.is_active:
         empty_state(
@@ -70,7 +70,7 @@ def show_profile(sheet: Sheet, *, refusal: str) -> None:
     st.caption(plain(f"{made}, in {duration(found.seconds)}"))
     if found.is_stale(sheet):
         st.warning("The sheet has changed since. Profile it again.", icon=":material/history:")
-    suggestions = cached.quality_suggestions(sheet.id)
+    suggestions = cached_quality.suggestions(sheet.id)
     view = choose_in_url(
         "Profile", ["columns", "suggestions"], key="view", default="columns",
         counts={"columns": len(found.columns), "suggestions": len(suggestions)},
@@ -194,7 +194,7 @@ def show_column(sheet: Sheet, found: SheetProfile, name: str, *, refusal: str) -
         show_values(column)
     with right, st.container(border=True, height="stretch"):
         show_facts(column)
-    mine = [one for one in cached.quality_suggestions(sheet.id) if one.draft.columns == (name,)]
+    mine = [one for one in cached_quality.suggestions(sheet.id) if one.draft.columns == (name,)]
     if mine:
         st.subheader("Suggested rules", anchor=False)
         show_suggestions(sheet, mine, refusal=refusal)

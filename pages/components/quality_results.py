@@ -22,7 +22,7 @@ from pages.components.layout import (
     work_popover,
 )
 from pages.components.quality_look import CRITICALITIES, KINDS, back, counted, go_within, pick, rate, sentence
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.data_quality import (
     Criticality,
     Decision,
@@ -73,7 +73,7 @@ def scan_options(sheet: Sheet, *, refusal: str) -> ScanOptions:
 
 def run_button(sheet: Sheet, options: ScanOptions, *, refusal: str) -> None:
     """Check all rows with the rules that are on."""
-    count = sum(rule.is_enabled for rule in cached.quality_rules(sheet.id))
+    count = sum(rule.is_enabled for rule in cached_quality.rules(sheet.id))
     run = cached.workbench().data_quality.run_of(sheet.id)
     nothing = "" if count or not options.is_empty else "No rule is on. Profile the sheet to get suggestions."
     reason = refusal or nothing or ("The checks run now." if run and run.is_active else "")
@@ -155,7 +155,7 @@ def by_failures(run: QualityRun) -> list[RuleOutcome]:
 
 def changes_of(run: QualityRun) -> dict[str, RuleChange]:
     """How each check differs from the run before, by its identity."""
-    compared = cached.quality_comparison_with_previous(run.id)
+    compared = cached_quality.comparison_with_previous(run.id)
     return {one.after.identity: one for one in compared.rules if one.after} if compared else {}
 
 
@@ -280,7 +280,7 @@ def list_failures(run: QualityRun, outcome: RuleOutcome) -> None:
     kept = outcome.failed if run.keeps_items else len(outcome.samples)
     pages = -(-kept // PAGE_SIZE)
     number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
-    found = cached.quality_failures(run.id, outcome.position, PAGE_SIZE, PAGE_SIZE * (number - 1))
+    found = cached_quality.failures(run.id, outcome.position, PAGE_SIZE, PAGE_SIZE * (number - 1))
     value = ", ".join(outcome.columns) or "Value"
     pick(
         pd.DataFrame({"Item": [one.item_ref for one in found], value: [one.value for one in found]}),
@@ -296,11 +296,11 @@ def list_failures(run: QualityRun, outcome: RuleOutcome) -> None:
 
 def set_aside_all(sheet: Sheet, run: QualityRun, outcome: RuleOutcome, *, refusal: str) -> None:
     """Set all open items aside that fail this check, after saying how many they are."""
-    latest = cached.quality_latest(sheet.id)
+    latest = cached_quality.latest(sheet.id)
     is_old = latest is None or latest.id != run.id
     reason = refusal or ("Only the items of the latest run can be set aside." if is_old else "")
     wanted = (ItemKind.FAILING, ItemState.OPEN, outcome.name, "")
-    waiting = 0 if reason else cached.quality_queue(sheet.id, wanted, 1, 0).total
+    waiting = 0 if reason else cached_quality.queue(sheet.id, wanted, 1, 0).total
     reason = reason or ("" if waiting else "None of its items is open.")
     with work_popover(
         "Set aside all", key="quality_aside_all", icon=":material/do_not_disturb_on:", kind="primary",

@@ -12,7 +12,7 @@ from pages.components.errors import guard
 from pages.components.identity import current_user
 from pages.components.layout import flash, plain
 from pages.components.quality_look import CRITICALITIES, KIND_ICONS, counted, go_within, sentence
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.catalog import Column
 from workbench_core.data_quality import Json
 from workbench_core.data_quality.catalogue import CATALOGUE, Argument, ArgumentKind, CheckFunction, Scope
@@ -198,7 +198,7 @@ def _number(text: str) -> Json:
 
 def _meaning(sheet: Sheet, draft: RuleDraft) -> list[str]:
     """What the rule demands, as a sentence, and whether it can run on this sheet; give what is in its way."""
-    problems = list(cached.quality_rule_problems(sheet.id, draft))
+    problems = list(cached_quality.rule_problems(sheet.id, draft))
     with st.container(border=True, gap="small"):
         st.markdown(":material/translate: **What it means**")
         if draft.columns or CATALOGUE[draft.function].scope is Scope.ROW:

@@ -16,7 +16,7 @@ from pages.components.layout import close_popover, empty_state, flash, plain, wo
 from pages.components.quality_look import CRITICALITIES, ORIGINS, counted, go_within, sentence
 from pages.components.quality_profile import profile_button
 from pages.components.quality_rule_form import NEW, rule_form
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.data_quality import EXAMPLES, Criticality, Format, ImportPreview, Proposals, Rule, RuleDraft
 from workbench_core.errors import ChangedByOthers, Invalid
 from workbench_core.sheets import Sheet
@@ -38,7 +38,7 @@ FORMATS = {"yaml": ("YAML", "application/yaml"), "json": ("JSON", "application/j
 
 def show_rules(sheet: Sheet, *, refusal: str) -> None:
     """The rules with everything that can be done with them; one of them, or a new one, opens as a form."""
-    rules = cached.quality_rules(sheet.id)
+    rules = cached_quality.rules(sheet.id)
     opened = st.query_params.get("rule", "")
     toolbar(sheet, rules, refusal=refusal)
     if opened == NEW:
@@ -285,7 +285,7 @@ def example(sheet: Sheet) -> str:
 def show_proposals(sheet: Sheet, found: Proposals, *, refusal: str) -> None:
     """The proposed rules to accept one by one, what was not understood, and who answered."""
     st.caption(plain(f"Proposed by the {found.proposed_by}. Nothing is saved before you accept it."))
-    present = {(rule.draft.function, rule.draft.columns) for rule in cached.quality_rules(sheet.id)}
+    present = {(rule.draft.function, rule.draft.columns) for rule in cached_quality.rules(sheet.id)}
     for number, one in enumerate(found.rules):
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             with st.container(gap="xsmall", width="stretch"):

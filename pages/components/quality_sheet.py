@@ -23,7 +23,7 @@ from pages.components.quality_profile import profile_button, show_profile
 from pages.components.quality_results import follow, run_button, scan_options, show_results
 from pages.components.quality_rules import file_stem, show_rules
 from pages.components.rights import why_not
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.data_quality import Criticality, ItemKind, QualityRun
 from workbench_core.permissions import Action
 from workbench_core.runs import Run
@@ -46,8 +46,8 @@ def show_sheet(sheet: Sheet) -> None:
         run_button(sheet, options, refusal=refusal)
     page_header(plain(sheet.name), subtitle(sheet), is_demo=sheet.is_demo)
     show_work(sheet, refusal=refusal)
-    counts = {"rules": len(cached.quality_rules(sheet.id))}
-    if failing := cached.quality_counts(sheet.id).get(ItemKind.FAILING, 0):
+    counts = {"rules": len(cached_quality.rules(sheet.id))}
+    if failing := cached_quality.counts(sheet.id).get(ItemKind.FAILING, 0):
         counts["fix"] = failing
     part = choose_in_url("Part", list(PARTS), key="show", default="overview", titles=PARTS, counts=counts)
     if part == "overview":
@@ -66,7 +66,7 @@ def show_sheet(sheet: Sheet) -> None:
 
 def subtitle(sheet: Sheet) -> str:
     """Where its rows come from, and how many items are set aside."""
-    aside = cached.quality_aside_count(sheet.id)
+    aside = cached_quality.aside_count(sheet.id)
     items = f" · {sheet.item_count:,} items" if sheet.item_count is not None else ""
     kept_out = f" · {aside:,} set aside" if aside else ""
     return plain(f"{' + '.join(sheet.tables)}{items}{kept_out}")
@@ -76,9 +76,9 @@ def chosen_run(sheet: Sheet) -> QualityRun | None:
     """The run of the address when it is one of this sheet, else the latest."""
     if wanted := st.query_params.get("run", ""):
         with guard():
-            run = cached.quality_run(wanted)
+            run = cached_quality.run(wanted)
             if run.sheet_id == sheet.id:
-                latest = cached.quality_latest(sheet.id)
+                latest = cached_quality.latest(sheet.id)
                 if latest and latest.id != run.id:
                     st.info(
                         f"This is the run of {run.run_at:%d %b %Y, %H:%M}, not the latest one.",
@@ -86,7 +86,7 @@ def chosen_run(sheet: Sheet) -> QualityRun | None:
                     )
                     st.button("Show the latest", key="quality_newest", on_click=go_within, kwargs={"run": ""})
                 return run
-    return cached.quality_latest(sheet.id)
+    return cached_quality.latest(sheet.id)
 
 
 # --- work under way --------------------------------------------------------------------------------------------------
@@ -122,7 +122,7 @@ def follow_profile(run_id: str) -> None:
 
 def show_overview(sheet: Sheet, *, refusal: str) -> None:
     """The score as a gauge, the numbers, what changed, and what fails most."""
-    run = cached.quality_latest(sheet.id)
+    run = cached_quality.latest(sheet.id)
     if run is None:
         begin(sheet, refusal=refusal)
         return
@@ -142,7 +142,7 @@ def show_overview(sheet: Sheet, *, refusal: str) -> None:
                 st.metric(label, value, border=True, help=rest[0] if rest else None)
         with st.container(border=True, height="stretch"):
             st.markdown("**Since the run before**")
-            compared = cached.quality_comparison_with_previous(run.id)
+            compared = cached_quality.comparison_with_previous(run.id)
             if compared is None:
                 st.caption("This is the first run.")
             else:
@@ -153,7 +153,7 @@ def show_overview(sheet: Sheet, *, refusal: str) -> None:
 
 def begin(sheet: Sheet, *, refusal: str) -> None:
     """Before the first run: the one useful next step."""
-    rules = cached.quality_rules(sheet.id)
+    rules = cached_quality.rules(sheet.id)
     if rules:
         empty_state(f"{counted(len(rules), 'rule')}, and no run yet. Run the checks to see which rows fail.",
                     icon=":material/play_circle:")  # fmt: skip
@@ -173,7 +173,7 @@ def tiles(sheet: Sheet, run: QualityRun) -> list[tuple[str, str] | tuple[str, st
         ("Failed", f"{run.failed:,}", "Rows that fail at least one check that is an error"),
         ("Checks", f"{len(run.outcomes):,}"),
         ("Warnings", f"{run.warnings:,}", "Values that fail a check which is a warning; they fail no row"),
-        ("Set aside", f"{cached.quality_aside_count(sheet.id):,}", "Items that generation leaves out"),
+        ("Set aside", f"{cached_quality.aside_count(sheet.id):,}", "Items that generation leaves out"),
     ]
 
 

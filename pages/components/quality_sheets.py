@@ -10,7 +10,7 @@ import streamlit as st
 from pages.components.data_navigation import demo_button
 from pages.components.layout import ago, empty_state, metric_row, page_header, plain
 from pages.components.quality_look import BADGES, counted, go, pick, rate
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.data_quality import QualityRun
 from workbench_core.sheets import Sheet, SheetStatus
 
@@ -27,7 +27,7 @@ def show_sheets() -> None:
     if not every:
         show_no_sheets()
         return
-    runs = cached.quality_latest_of(tuple(sheet.id for sheet in every))
+    runs = cached_quality.latest_of(tuple(sheet.id for sheet in every))
     show_numbers(every, runs)
     with st.container(horizontal=True, vertical_alignment="center"):
         search = st.text_input(
@@ -63,7 +63,7 @@ def show_numbers(sheets: Sequence[Sheet], runs: Mapping[str, QualityRun]) -> Non
     """The whole in four numbers."""
     rows = sum(run.total for run in runs.values())
     failed = sum(run.failed for run in runs.values())
-    aside = sum(cached.quality_aside_counts(tuple(sheet.id for sheet in sheets)).values())
+    aside = sum(cached_quality.aside_counts(tuple(sheet.id for sheet in sheets)).values())
     metric_row(
         [
             ("Sheets checked", f"{len(runs):,} of {len(sheets):,}"),
@@ -94,7 +94,7 @@ def show_cards(sheets: Sequence[Sheet], runs: Mapping[str, QualityRun]) -> None:
     number = st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
     shown = sheets[CARDS * (number - 1) : CARDS * number]
     ids = tuple(sheet.id for sheet in shown)
-    trends, aside = cached.quality_trends(ids), cached.quality_aside_counts(ids)
+    trends, aside = cached_quality.trends(ids), cached_quality.aside_counts(ids)
     with st.grid(3, min_column_width=290):
         for sheet in shown:
             with st.container(border=True, gap="small", height="stretch", key=f"quality_card_{sheet.id}"):
@@ -126,7 +126,7 @@ def show_unchecked(sheets: Sequence[Sheet]) -> None:
     if not sheets:
         return
     st.subheader("Not checked yet", anchor=False)
-    rules = cached.quality_rule_counts(tuple(sheet.id for sheet in sheets))
+    rules = cached_quality.rule_counts(tuple(sheet.id for sheet in sheets))
     st.caption(f"{counted(len(sheets), 'sheet')}. Open one and profile it to get suggestions.")
     pick(
         pd.DataFrame(

@@ -24,7 +24,7 @@ def show_row(values: Mapping[str, object], *, images: Mapping[str, bytes] | None
     """
     pictures = images or {}
     for name, content in pictures.items():
-        st.image(content, caption=name, alt=f"Picture of column {name}", width=420)
+        st.image(content, caption=name, alt=f"Picture of column {name}", width="content")
     texts = {name: cell_text(value) for name, value in values.items() if name not in pictures}
     for name, text in texts.items():
         if len(text) > LONG or "\n" in text:

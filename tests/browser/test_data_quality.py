@@ -135,11 +135,11 @@ def test_a_phone_works_through_the_queue_with_taps_and_a_desktop_with_arrows(ser
     with tab(chromium, server) as opened:
         person = Person(opened, expect)
         opened.open(f"data_quality?sheet={sheet_id}&show=fix&item=o002")
-        person.sees("2 of 6")
-        opened.press("ArrowRight")
-        person.sees("3 of 6")
-        opened.press("ArrowLeft")
-        person.sees("2 of 6")
+        for key, place in (("ArrowRight", "3 of 6"), ("ArrowLeft", "2 of 6")):
+            opened.settle()
+            opened.press(key)
+            person.sees(place)
+        opened.settle()
         opened.press("a")
         person.sees("o003")
         person.sees("2 of 5")

@@ -177,6 +177,20 @@ def test_the_order_of_rows_is_kept_within_a_limit_of_memory(lake):
     )
 
 
+def test_after_the_first_page_the_rest_is_put_in_order_ahead_once(lake, monkeypatch):
+    monkeypatch.setattr(page_index, "FIRST_ROWS", 5)
+    put(lake, A, pd.DataFrame({"id": [f"i{n:03d}" for n in np.random.default_rng(2).permutation(60)]}))
+    selection = Selection(A, "id")
+    ordered, complete = [], lake._pages.complete
+    monkeypatch.setattr(lake._pages, "complete", lambda *given: ordered.append(given[0]) or complete(*given))
+    for _ in range(3):
+        lake.page(selection, limit=5)
+    lake._ahead.submit(int).result()  # what was asked for before this is done
+    assert ordered == [selection]
+    assert lake.page(selection, limit=2, offset=58)["id"].tolist() == ["i058", "i059"]
+    assert len(ordered) == 1, "the jump to the end found the order ready"
+
+
 def test_many_people_page_one_join_at_once(lake):
     join = fan_out(lake, rows=3000)
     selection = Selection(join, "a__id")

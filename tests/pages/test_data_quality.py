@@ -432,6 +432,7 @@ def test_duplicates_stand_side_by_side_and_the_first_of_a_group_stays(open_page,
     page = open_page("data_quality", sheet=checked.id, show="fix", kind="duplicates", item="o117")
     columns = next(list(frame.value) for frame in page.dataframe if "Differs" in frame.value)
     assert columns == ["Column", "Differs", "o117", "o116", "o118", "o119"]
+    assert field(page, "Why").value == "duplicate"
     page = open_page("data_quality", sheet=checked.id, show="fix", kind="duplicates")
     assert page.button_group(key="kind_in_url").options == [
         "Failing 5",

@@ -406,6 +406,30 @@ def test_unsaved_changes_come_before_the_next_step(open_page, workbench, sheet, 
     assert "Save or discard your changes first" in page.button(key="data_publish").help
 
 
+PARTS = ("rows", "columns", "sources", "filter", "labels", "usage", "history")
+
+
+def test_a_sheet_of_a_folder_opens_in_every_part(open_page, workbench):
+    workbench.demo.load(by=ANN)
+    sheet = next(one for one in workbench.sheets.find() if one.source == "demo.images.pictures")
+    workbench.sheets.move(sheet.id, "unpublish", by=ANN)
+    for show in PARTS:
+        page = open_page("data", sheet=sheet.id, show=show)
+        assert not page.error, (show, page.error[0].value)
+
+
+def test_a_sheet_of_two_thousand_columns_opens_in_every_part(open_page, workbench, tmp_path, grids):
+    name = table(workbench, tmp_path, "wide", [{f"column {n}": n * 10 + row for n in range(2_000)} for row in range(3)])
+    names = [f"column {n}" for n in range(2_000)]
+    sheet = workbench.sheets.create(SheetDraft("Wide", name, names[0], metadata_columns=tuple(names[1:])), by=ANN)
+    for show in PARTS:
+        page = open_page("data", sheet=sheet.id, show=show)
+        assert not page.error, (show, page.error[0].value)
+    assert len(grids.rows("columns")) == 2_000
+    assert grids.rows("data_rows").shape == (3, 100)
+    assert "The first 100 of 2,000 columns are shown" in captions(open_page("data", sheet=sheet.id))
+
+
 # --- export ----------------------------------------------------------------------------------------------------------
 
 

@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +22,7 @@ from workbench_core.adapters.local.lake.engine import DIALECT, connect
 from workbench_core.adapters.local.lake.folders import Place
 from workbench_core.adapters.local.lake.page_index import PageIndex
 from workbench_core.adapters.local.lake.sources import Reader, tables_of
-from workbench_core.errors import AlreadyExists, Invalid, NotFound
+from workbench_core.errors import AlreadyExists, Invalid, NotFound, WorkbenchError
 from workbench_core.ports import (
     CheckReport,
     Column,
@@ -43,6 +45,8 @@ from workbench_core.settings import Settings
 if TYPE_CHECKING:
     import pandas as pd
 
+logger = logging.getLogger(__name__)
+
 MAX_TABLE_BYTES = table_files.MAX_TABLE_BYTES
 READ_ROWS = 10_000  # rows of one Arrow batch
 
@@ -64,6 +68,7 @@ class LocalLake:
         self._writing = threading.Lock()
         self._reader = Reader(self._root, self._connection)
         self._pages = PageIndex()
+        self._ahead = ThreadPoolExecutor(1, thread_name_prefix="page-order")
 
     # --- browse ---
 
@@ -129,7 +134,18 @@ class LocalLake:
                 return to_frame(reading.cursor.sql(query).to_arrow_table())
             query = lake_query.fetch_query(selection, reading.narrowed(rows.keys), columns=columns)
             # cut here: DuckDB 2.0 fails on LIMIT over a filter by file_row_number
-            return to_frame(reading.cursor.sql(query).to_arrow_table().slice(rows.offset, limit))
+            page = to_frame(reading.cursor.sql(query).to_arrow_table().slice(rows.offset, limit))
+            if self._pages.should_order_ahead(selection, reading):
+                self._ahead.submit(self._order_ahead, selection)
+            return page
+
+    def _order_ahead(self, selection: Selection) -> None:
+        """Put all rows in order while a person looks at the first ones, so that a jump to the end need not wait."""
+        try:
+            with self._reader.opened(selection) as reading:
+                self._pages.complete(selection, reading)
+        except WorkbenchError as error:  # the page that needs it says so to the person
+            logger.info("Rows were not put in order ahead: %s", type(error).__name__)
 
     def batches(
         self, selection: Selection, *, columns: Sequence[str] = (), size: int = 1000, after: str = ""

@@ -81,20 +81,53 @@ class PageIndex:
         self._max_bytes = max_bytes
         self._orders: OrderedDict[Hashable, tuple[RowOrder | TableOrder, int]] = OrderedDict()
         self._lock = threading.Lock()
+        self._ordering = threading.Lock()  # two people who jump to the end wait for one sort
+        self._ahead: set[Hashable] = set()
 
     def page(self, selection: Selection, reading: Reading, *, limit: int, offset: int) -> PageRows | None:
         """Which rows make a page; None where one query has to read it."""
         if not _has_order(selection, reading) or not 0 < limit <= MAX_PAGE:
             return None
         end = offset + limit
-        key = (selection, reading.stamps) if _is_lasting(selection, reading) else None
+        key = _key(selection, reading)
         order = self._known(key)
         if not isinstance(order, RowOrder) or not order.reaches(end):
-            order = self._first(selection, reading) if end <= FIRST_ROWS else self._complete(selection, reading)
+            order = self._made(selection, reading, key) if end <= FIRST_ROWS else self.complete(selection, reading)
             if order is None:
                 return None
-            self._keep(key, order, beside=REF_BYTES * (len(selection.item_refs or ()) + len(selection.excluded_refs)))
         return _page_rows(order.keys, offset, end)
+
+    def should_order_ahead(self, selection: Selection, reading: Reading) -> bool:
+        """Whether only the first rows are in order yet and nobody was asked to order the rest: true once a selection."""
+        key = _key(selection, reading)
+        order = self._known(key)
+        if not isinstance(order, RowOrder) or order.is_complete:
+            return False
+        with self._lock:
+            if key in self._ahead:
+                return False
+            if len(self._ahead) >= MAX_ORDERS:
+                self._ahead.clear()
+            self._ahead.add(key)
+        return True
+
+    def complete(self, selection: Selection, reading: Reading) -> RowOrder | None:
+        """All rows in order; None when that would need too much memory."""
+        key = _key(selection, reading)
+        with self._ordering:
+            order = self._known(key)
+            if isinstance(order, RowOrder) and order.is_complete:
+                return order
+            return self._made(selection, reading, key, is_complete=True)
+
+    def _made(
+        self, selection: Selection, reading: Reading, key: Hashable, *, is_complete: bool = False
+    ) -> RowOrder | None:
+        """An order that was not known, kept for the next page."""
+        order = self._complete(selection, reading) if is_complete else self._first(selection, reading)
+        if order is not None:
+            self._keep(key, order, beside=REF_BYTES * (len(selection.item_refs or ()) + len(selection.excluded_refs)))
+        return order
 
     def _first(self, selection: Selection, reading: Reading) -> RowOrder | None:
         keys = self._read(
@@ -103,7 +136,6 @@ class PageIndex:
         return None if keys is None else RowOrder(keys, is_complete=len(keys) < FIRST_ROWS)
 
     def _complete(self, selection: Selection, reading: Reading) -> RowOrder | None:
-        """All rows in order; None when that would need too much memory."""
         keys = self._read(reading, lake_query.keys_query(selection, reading.deciding(selection)))
         if keys is None:
             return None
@@ -162,6 +194,11 @@ class PageIndex:
     def nbytes(self) -> int:
         """The memory of all orders."""
         return sum(size for _, size in self._orders.values())
+
+
+def _key(selection: Selection, reading: Reading) -> Hashable:
+    """Under what an order is kept; None where other rows may come at any time."""
+    return (selection, reading.stamps) if _is_lasting(selection, reading) else None
 
 
 def _has_order(selection: Selection, reading: Reading) -> bool:
