@@ -1,4 +1,4 @@
-"""The workbench of this process, and every cached read: the whole caching policy on one screen."""
+"""The workbench of this process, the caching policy, and every cached read but those of data quality."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import streamlit as st
 
 from workbench_core.canonical_labels import LabelStats
 from workbench_core.catalog import CatalogNode, FilePreview, FolderListing, Preview
-from workbench_core.data_quality import QualityRun
 from workbench_core.endpoints import Endpoint
 from workbench_core.evaluations import Evaluation, VersionComparison
 from workbench_core.feedback import FeedbackStats
@@ -222,12 +221,6 @@ def set_aside_count(revisions: tuple[int, ...], sheet_id: str) -> int:
     """How many rows of a sheet are set aside."""
     selection = workbench().sheets.get(sheet_id).selection()
     return workbench().data_quality.quarantine.count_within(workbench().lake, selection, sheet_id)
-
-
-@reads("quality_runs")
-def latest_quality(revisions: tuple[int, ...], sheet_id: str) -> QualityRun | None:
-    """The last finished quality run of a sheet."""
-    return workbench().data_quality.latest(sheet_id)
 
 
 @reads("sheets", "prompt_templates", "canonical_labels", "history", ttl="15s")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.components.layout import Color, plain
-from workbench_core.data_quality.catalogue import CATALOGUE
 from workbench_core.data_quality.results import ItemKind, QualityRun, ScoreColour, ScoreWord
 from workbench_core.data_quality.rules import Criticality, Origin
 
@@ -88,11 +87,6 @@ def rate(share: float) -> str:
     if 0.999 <= share < 1.0:
         return f"{min(100 * share, 99.99):.2f} %"
     return f"{100 * share:.1f} %"
-
-
-def function_title(name: str) -> str:
-    """A check function as people call it."""
-    return CATALOGUE[name].title if name in CATALOGUE else name
 
 
 def counted(number: int, one: str, many: str = "") -> str:

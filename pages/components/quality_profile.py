@@ -302,10 +302,12 @@ def suggestion_box(one: RuleSuggestion) -> bool:
 
 
 def box_key(one: RuleSuggestion) -> str:
+    """The key of the box of a suggestion."""
     return f"quality_suggested_{one.draft.function}_{'_'.join(one.draft.columns)}"
 
 
 def tick_all(shown: Sequence[RuleSuggestion], *, is_ticked: bool) -> None:
+    """Tick or untick these suggestions."""
     for one in shown:
         st.session_state[box_key(one)] = is_ticked
 

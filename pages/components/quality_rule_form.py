@@ -11,7 +11,7 @@ import streamlit as st
 from pages.components.errors import guard
 from pages.components.identity import current_user
 from pages.components.layout import flash, plain
-from pages.components.quality_look import CRITICALITIES, KIND_ICONS, counted, go_within, sentence
+from pages.components.quality_look import CRITICALITIES, counted, go_within, sentence
 from workbench_core import cached, cached_quality
 from workbench_core.catalog import Column
 from workbench_core.data_quality import Json
@@ -236,8 +236,3 @@ def _save(sheet: Sheet, draft: RuleDraft, rule: Rule | None) -> None:
     flash(f"“{saved.name}” is saved.")
     go_within(rule="")
     st.rerun()
-
-
-def column_label(column: Column) -> str:
-    """A column with the icon of its kind."""
-    return f"{KIND_ICONS.get(column.kind, ':material/help:')} {plain(column.name)}"

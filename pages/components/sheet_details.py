@@ -9,7 +9,7 @@ from pages.components.errors import guard
 from pages.components.layout import ago, empty_state, plain, words
 from pages.components.quality_look import score_badge
 from pages.components.records import cell_text
-from workbench_core import cached
+from workbench_core import cached, cached_quality
 from workbench_core.sheets import Dependants, Sheet
 from workbench_core.sheets.model import MOST_NAMES
 from workbench_core.usage import UsageRules
@@ -29,7 +29,7 @@ def tags_note(rules: UsageRules) -> None:
 def quality_line(sheet: Sheet) -> None:
     """What the last quality run said, with the way to all of it."""
     with guard():
-        latest = cached.latest_quality(sheet.id)
+        latest = cached_quality.latest(sheet.id)
         with st.container(horizontal=True, vertical_alignment="center", gap="small", key="data_quality_line"):
             if latest is None:
                 st.caption(":material/verified: The quality of its rows was not checked yet.", width="content")

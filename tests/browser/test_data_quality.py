@@ -69,6 +69,13 @@ def choose(app: App, name: str) -> None:
     app.settle()
 
 
+def press_when_heard(app: App, key: str) -> None:
+    """Press a key as soon as the browser listens: Streamlit attaches its shortcuts a moment after it has drawn."""
+    app.settle()
+    app.page.wait_for_timeout(600)
+    app.press(key)
+
+
 def test_from_a_profile_to_items_that_generation_leaves_out(app, workbench, made, expect):
     person = Person(app, expect)
     app.open(f"data_quality?sheet={made['desktop']}")
@@ -136,11 +143,9 @@ def test_a_phone_works_through_the_queue_with_taps_and_a_desktop_with_arrows(ser
         person = Person(opened, expect)
         opened.open(f"data_quality?sheet={sheet_id}&show=fix&item=o002")
         for key, place in (("ArrowRight", "3 of 6"), ("ArrowLeft", "2 of 6")):
-            opened.settle()
-            opened.press(key)
+            press_when_heard(opened, key)
             person.sees(place)
-        opened.settle()
-        opened.press("a")
+        press_when_heard(opened, "a")
         person.sees("o003")
         person.sees("2 of 5")
     assert quality.fix_queue.item(sheet_id, "o002").state is ItemState.ACCEPTED
