@@ -98,7 +98,7 @@ class PageIndex:
         return _page_rows(order.keys, offset, end)
 
     def should_order_ahead(self, selection: Selection, reading: Reading) -> bool:
-        """Whether only the first rows are in order yet and nobody was asked to order the rest: true once a selection."""
+        """Whether only the first rows are in order, and nobody was asked to order the rest; true once a selection."""
         key = _key(selection, reading)
         order = self._known(key)
         if not isinstance(order, RowOrder) or order.is_complete:
