@@ -331,7 +331,11 @@ def _show(
 
 def _value_axis(figure: go.Figure, look: Look, *, is_horizontal: bool) -> None:
     update = figure.update_xaxes if is_horizontal else figure.update_yaxes
-    update(tickformat=",.0%" if look.is_share else None, ticksuffix=look.suffix if len(look.unit) < 4 else "", nticks=6)
+    update(
+        tickformat=",.0%" if look.is_share else None,
+        ticksuffix=look.suffix if len(look.unit) < 4 else "",
+        nticks=4 if is_horizontal else 6,  # on a phone, numbers side by side run into each other
+    )
     if look.high is not None:
         low = look.low or 0
         update(range=[low, look.high + 0.06 * (look.high - low)])
