@@ -233,6 +233,18 @@ def test_quoted_names_are_written_as_each_engine_reads_them():
     assert content(read(write([draft]).text).drafts[0].draft) == draft
 
 
+def test_texts_in_a_list_are_in_quotes_for_dqx_where_a_bare_one_would_be_a_column():
+    values = ["EWR", "it's", "back\\slash", "007", 7, True, "", "😀 'x'", "DATE '2013-01-31'"]
+    draft = RuleDraft("is_in_list", ("origin",), {"allowed": values}, name="airports")
+    [entry] = yaml.safe_load(write([draft]).text)
+    given = entry["check"]["arguments"]["allowed"]
+    assert given[:6] == ["'EWR'", "'it\\'s'", "'back\\\\slash'", "'007'", 7, True]
+    assert given[-1] == "DATE '2013-01-31'"
+    assert content(read(write([draft]).text).drafts[0].draft) == draft
+    old = read("- check: {function: is_in_list, arguments: {column: origin, allowed: [EWR, 'J F K']}}")
+    assert old.drafts[0].draft.arguments["allowed"] == ["EWR", "J F K"]
+
+
 def test_an_example_of_the_documentation_of_dqx_is_read():
     text = """
 - criticality: warn

@@ -9,7 +9,14 @@ from typing import Literal, TypeAlias
 
 from workbench_core.data_quality.catalogue import CATALOGUE, Scope
 from workbench_core.data_quality.rule_files import DISABLED, OURS
-from workbench_core.data_quality.rule_sql import as_it_is, converted, length_expression, reference_to, with_backticks
+from workbench_core.data_quality.rule_sql import (
+    as_it_is,
+    converted,
+    in_quotes,
+    length_expression,
+    reference_to,
+    with_backticks,
+)
 from workbench_core.data_quality.rules import RuleDraft
 from workbench_core.ports import Json
 
@@ -27,8 +34,8 @@ class WrittenRules:
 def write(drafts: Sequence[RuleDraft], *, format: Format = "yaml", for_dqx: bool = True) -> WrittenRules:
     """The rules as a file that DQX takes, or with `for_dqx=False` as one that only the workbench reads back whole.
 
-    For DQX a length is written as an expression of the same meaning, identifiers get backticks, disabled rules and
-    those that read files are left out; the notes say which.
+    For DQX a length is written as an expression of the same meaning, identifiers get backticks, texts in lists get
+    quotes, and disabled rules and those that read files are left out; the notes say which.
     """
     notes: list[str] = []
     entries: list[dict[str, Json]] = []
@@ -66,7 +73,12 @@ def _entry(draft: RuleDraft, *, for_dqx: bool) -> dict[str, Json]:
         columns = {"column": names[0]}
     elif scope is not Scope.COLUMN and names:
         columns = {"columns": names}
-    arguments = converted(CATALOGUE[draft.function], draft.arguments, with_backticks if for_dqx else as_it_is)
+    arguments = converted(
+        CATALOGUE[draft.function],
+        draft.arguments,
+        sql=with_backticks if for_dqx else as_it_is,
+        text=in_quotes if for_dqx else as_it_is,
+    )
     check: dict[str, Json] = {"function": draft.function, "arguments": columns | arguments}
     if scope is Scope.COLUMN and len(names) > 1:
         check["for_each_column"] = names

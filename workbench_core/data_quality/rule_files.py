@@ -13,7 +13,13 @@ from datetime import date, datetime
 from typing import Any
 
 from workbench_core.data_quality.catalogue import CATALOGUE, Scope, argument_problems
-from workbench_core.data_quality.rule_sql import converted, length_expression, name_of, with_double_quotes
+from workbench_core.data_quality.rule_sql import (
+    converted,
+    length_expression,
+    name_of,
+    with_double_quotes,
+    without_quotes,
+)
 from workbench_core.data_quality.rules import MAX_RULES, Criticality, Origin, RuleDraft, unknown_function
 from workbench_core.errors import Invalid
 from workbench_core.ports import Json
@@ -215,7 +221,7 @@ def _drafts_of(entry: Mapping[str, Any], origin: Origin) -> Iterator[RuleDraft]:
     metadata = dict(entry.get("user_metadata") or {})
     draft = RuleDraft(
         function=function.name,
-        arguments=converted(function, _plain(arguments), with_double_quotes),
+        arguments=converted(function, _plain(arguments), sql=with_double_quotes, text=without_quotes),
         name=(entry.get("name") or "").strip(),
         criticality=Criticality(entry.get("criticality", "error")),
         filter=with_double_quotes((entry.get("filter") or "").strip()),

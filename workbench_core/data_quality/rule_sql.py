@@ -9,6 +9,8 @@ from workbench_core.data_quality.catalogue import ArgumentKind, CheckFunction
 from workbench_core.ports import Json
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_TYPED = re.compile(r"(?:DATE|TIMESTAMP)\s*'[^']*'", re.IGNORECASE)
+_TEXT = re.compile(r"'((?:[^'\\]|\\.|'')*)'", re.DOTALL)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`(?:[^`]|``)*`")
 
 
@@ -31,14 +33,38 @@ def name_of(reference: str) -> str:
     return reference[1:-1].replace("``", "`") if is_quoted else reference
 
 
-def converted(function: CheckFunction, arguments: Mapping[str, Json], convert: Callable[[str], str]) -> dict[str, Json]:
-    """The given arguments, with those that are SQL converted."""
+def converted(
+    function: CheckFunction,
+    arguments: Mapping[str, Json],
+    *,
+    sql: Callable[[str], str],
+    text: Callable[[str], str],
+) -> dict[str, Json]:
+    """The given arguments, with those that are SQL, and the texts in lists of values, converted."""
     is_sql = {one.name for one in function.arguments if one.kind in (ArgumentKind.EXPRESSION, ArgumentKind.LIMIT)}
-    return {
-        name: convert(value) if name in is_sql and isinstance(value, str) else value
-        for name, value in arguments.items()
-        if value is not None
-    }
+    lists = {one.name for one in function.arguments if one.kind is ArgumentKind.VALUES}
+    made: dict[str, Json] = {}
+    for name, value in arguments.items():
+        if name in is_sql and isinstance(value, str):
+            made[name] = sql(value)
+        elif name in lists and isinstance(value, list):
+            made[name] = [text(entry) if isinstance(entry, str) else entry for entry in value]
+        elif value is not None:
+            made[name] = value
+    return made
+
+
+def in_quotes(text: str) -> str:
+    """A text in a list of values as DQX takes it since its pull request 1419: a bare one would be a column."""
+    if _TYPED.fullmatch(text):
+        return text
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def without_quotes(text: str) -> str:
+    """The text of such a value; one without quotes, as earlier versions have it, stays as it is."""
+    found = _TEXT.fullmatch(text)
+    return re.sub(r"\\(.)|''", lambda part: part[1] or "'", found[1], flags=re.DOTALL) if found else text
 
 
 def as_it_is(sql: str) -> str:
