@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import running, tab
+from tests.browser.conftest import App, running, tab
 from tests.core.improve_parts import Improving
 from tests.review_data import ANN
 from workbench_core.data_quality import RuleDraft, ScanOptions
@@ -123,6 +123,18 @@ def server(home, made) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def desktop(server, chromium) -> Iterator[App]:
+    with tab(chromium, server) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def phone(server, chromium) -> Iterator[App]:
+    with tab(chromium, server, color_scheme="dark", **PHONE) as opened:
+        yield opened
+
+
 def opened_in(home: Path) -> Workbench:
     return open_workbench(read_settings({"WORKBENCH_HOME": str(home), "WORKBENCH_USER": ANN}))
 
@@ -182,9 +194,10 @@ def work(workbench: Workbench) -> None:
 
 
 def open_cold(opened, place: str, made: dict[str, str]) -> None:
-    """Open an address and look whether it is the right page."""
+    """Open an address anew, in a tab that has the files of the app already, and look whether it is the right page."""
     from playwright.sync_api import expect
 
+    opened.problems.clear()
     opened.open(place.format(**made))
     expect(opened.page.get_by_role("heading", level=1, name=PLACES[place], exact=True)).to_be_visible()
     assert opened.page.get_by_text("Page not found").count() == 0
@@ -216,22 +229,23 @@ def is_dark_accent(data: object) -> bool:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_cold_link_opens_on_a_desktop(app, made, place, expect):
-    open_cold(app, place, made)
-    links = app.page.get_by_test_id("stSidebarNav").get_by_role("link")
+def test_a_cold_link_opens_on_a_desktop(desktop, made, place, expect):
+    open_cold(desktop, place, made)
+    links = desktop.page.get_by_test_id("stSidebarNav").get_by_role("link")
     expect(links).to_have_text([re.compile(f"{name}$") for name in PAGES])  # after the icon's name
-    assert violations(app.page) == []
+    assert violations(desktop.page) == []
+    assert desktop.problems == []
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_cold_link_opens_dark_on_a_phone(server, chromium, made, place):
-    with tab(chromium, server, color_scheme="dark", **PHONE) as opened:
-        open_cold(opened, place, made)
-        main = opened.page.get_by_test_id("stMain")
-        assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 1, "scrolls sideways"
-        background = opened.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
-        assert background == "rgb(15, 21, 32)"
-        assert violations(opened.page) == []
+def test_a_cold_link_opens_dark_on_a_phone(phone, made, place):
+    open_cold(phone, place, made)
+    main = phone.page.get_by_test_id("stMain")
+    assert main.evaluate("element => element.scrollWidth - element.clientWidth") <= 1, "scrolls sideways"
+    background = phone.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    assert background == "rgb(15, 21, 32)"
+    assert violations(phone.page) == []
+    assert phone.problems == []
 
 
 @pytest.mark.parametrize(
