@@ -421,6 +421,7 @@ def deploy_and_go_back(person: Person) -> None:
     """The new version takes all the traffic; one click brings the old one back."""
     person.go("Train")
     person.page.get_by_test_id("stButtonGroup").get_by_text(re.compile("^Versions")).click()
+    person.page.wait_for_url(re.compile("view=versions"))  # else this change would pass for the one of the row
     person.open_row()
     person.sees_heading(f"{MODEL} v2")
     person.press("Deploy")
