@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import streamlit as st
@@ -98,10 +98,10 @@ async def sheet_rows(request: Request) -> Response:
 
 def remove_left_overs(folder: Path) -> None:
     """Remove files of downloads that broke off."""
-    if folder.exists():
-        for file in folder.iterdir():
+    for file in folder.glob("*"):
+        with suppress(FileNotFoundError):  # another download may have ended, or removed it, just now
             if time.time() - file.stat().st_mtime > LEFT_OVER_AFTER:
-                file.unlink(missing_ok=True)
+                file.unlink()
 
 
 app = st.App(

@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from app import LEFT_OVER_AFTER, picture, sheet_rows
+from app import LEFT_OVER_AFTER, picture, remove_left_overs, sheet_rows
 from workbench_core import cached
 from workbench_core.demo import data_folder
 from workbench_core.settings import read_settings
@@ -143,3 +143,14 @@ def test_files_of_downloads_that_broke_off_are_removed_later(client, workbench, 
         os.utime(folder / name, (time.time() - age, time.time() - age))
     client.get(f"/sheets/{sheet.id}/rows.csv")
     assert left_behind(workbench) == ["new.csv"]
+
+
+def test_a_left_over_that_another_download_removes_meanwhile_stops_nothing(tmp_path, monkeypatch):
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("x")
+        os.utime(tmp_path / name, (time.time() - 2 * LEFT_OVER_AFTER,) * 2)
+    listed = list(tmp_path.glob("*"))
+    (tmp_path / "a.csv").unlink()
+    monkeypatch.setattr(type(tmp_path), "glob", lambda folder, pattern: iter(listed))
+    remove_left_overs(tmp_path)
+    assert not (tmp_path / "b.csv").exists()
