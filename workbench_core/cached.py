@@ -78,10 +78,16 @@ def reads(
 
 @reads("sheets")
 def sheets(
-    revisions: tuple[int, ...], status: SheetStatus | None = None, search: str = "", limit: int = 100
+    revisions: tuple[int, ...], status: SheetStatus | None = None, search: str = "", owner: str = "", limit: int = 100
 ) -> list[Sheet]:
     """Sheets that match, last changed first."""
-    return workbench().sheets.find(status=status, search=search, limit=limit)
+    return workbench().sheets.find(status=status, search=search, owner=owner, limit=limit)
+
+
+@reads("sheets")
+def sheet_owners(revisions: tuple[int, ...]) -> list[str]:
+    """Everybody who made a sheet."""
+    return workbench().sheets.owners()
 
 
 # --- Data and Generate: whatever is written to the lake leaves a line in the history ---------------------------------

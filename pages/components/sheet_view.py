@@ -23,6 +23,7 @@ from pages.components.layout import (
     percent,
     pick_row,
     plain,
+    search_in_url,
     words,
 )
 from pages.components.sampling_editor import edit_sampling
@@ -62,13 +63,11 @@ def show_sheets() -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         view_switch()
         status = choose_in_url("Status", STATUSES, key="status", default="all")
-        search = st.text_input(
-            "Search sheets", key="search", bind="query-params", placeholder="Search by name or source",
-            icon=":material/search:", label_visibility="collapsed", live="300ms", width=320,
-        )  # fmt: skip
-    found = cached.sheets(None if status == "all" else SheetStatus(status), search or "", MAX_SHEETS)
+        search = search_in_url("search", label="Search sheets", placeholder="Search by name or source")
+        owner = choose_owner()
+    found = cached.sheets(None if status == "all" else SheetStatus(status), search, owner, MAX_SHEETS)
     if not found:
-        show_no_sheets(is_filtered=bool(search) or status != "all")
+        show_no_sheets(is_filtered=bool(search or owner) or status != "all")
         return
     if status == "deleted":
         show_deleted(found)
@@ -88,10 +87,30 @@ def show_sheets() -> None:
         st.caption(f"The first {MAX_SHEETS} sheets are listed; search to see others.")
 
 
+def choose_owner() -> str:
+    """Whose sheets to list, in the address as `?owner=`; empty for everybody's. Nothing to choose with one owner."""
+    owners = cached.sheet_owners()
+    present = st.query_params.get("owner", "")
+    if len(owners) < 2 and present in ("", *owners):
+        return present
+    st.session_state["data_owner"] = present if present in owners else None
+
+    def write() -> None:
+        if chosen := st.session_state["data_owner"]:
+            st.query_params["owner"] = chosen
+        else:
+            st.query_params.pop("owner", None)
+
+    return st.selectbox(
+        "Made by", owners, key="data_owner", placeholder="Made by anybody", on_change=write,
+        label_visibility="collapsed", width=220,
+    ) or ""  # fmt: skip
+
+
 def show_no_sheets(*, is_filtered: bool) -> None:
     """Say why nothing is listed, with the one useful next step."""
     if is_filtered:
-        empty_state("No sheet matches. Change status or search.", icon=":material/search_off:")
+        empty_state("No sheet matches. Change status, search or owner.", icon=":material/search_off:")
         return
     with empty_state(
         "No sheets yet. A sheet points at a table or folder and says which column identifies an item and what the "

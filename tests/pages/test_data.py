@@ -108,6 +108,18 @@ def test_sheets_are_filtered_by_their_address(open_page, workbench, sheet):
     assert "No sheet matches" in captions(open_page("data", view="sheets", search="xyz"))
 
 
+def test_sheets_are_narrowed_to_those_of_one_person_in_the_address(open_page, workbench, sheet):
+    """SH-3."""
+    assert "Made by" not in fields(open_page("data", view="sheets"))
+    workbench.sheets.create(replace(DRAFT, name="Ben's"), by=BEN)
+    page = open_page("data", view="sheets")
+    fields(page)["Made by"].select(BEN).run()
+    assert page.dataframe[0].value["Sheet"].tolist() == ["Ben's"]
+    assert page.query_params["owner"] in (BEN, [BEN])
+    assert open_page("data", view="sheets", owner=ANN).dataframe[0].value["Sheet"].tolist() == ["Mails"]
+    assert len(open_page("data", view="sheets", owner="nobody'; --").dataframe[0].value) == 2
+
+
 def test_an_administrator_brings_a_deleted_sheet_back(open_page, workbench, sheet):
     workbench.sheets.move(sheet.id, "delete", by=ANN)
     assert "deleted by ann@example.com" in warnings(open_page("data", sheet=sheet.id))
