@@ -58,12 +58,6 @@ class Filter:
 
 def show_fix_queue(sheet: Sheet, *, refusal: str) -> None:
     """The queue, or one item of it."""
-    latest = cached_quality.latest(sheet.id)
-    if latest is None and not cached_quality.aside_count(sheet.id):
-        empty_state(
-            "Nothing to fix yet. The checks fill this queue with the items that fail.", icon=":material/checklist:"
-        )
-        return
     if item := st.query_params.get("item", ""):
         refs = [one.item_ref for one in page_of(sheet, filter_of_address(), 1, size=MOST_IN_A_ROW).items]
         show_item(sheet, item, refs, refusal=refusal)

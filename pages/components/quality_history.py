@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.charts import Look, line_chart, stacked_bar
-from pages.components.layout import ago, duration, empty_state, metric_row, plain
+from pages.components.layout import ago, duration, metric_row, plain
 from pages.components.quality_look import CRITICALITIES, counted, go_within, pick, rate
 from pages.components.quality_results import change_words
 from workbench_core import cached_quality
@@ -22,9 +22,6 @@ MAX_REFS = 50
 def show_history(sheet: Sheet) -> None:
     """The last runs as lines and bars, the list, and the comparison of two."""
     runs = cached_quality.runs(sheet.id, SHOWN_RUNS)
-    if not runs:
-        empty_state("No run yet. Every run of the checks stays here.", icon=":material/timeline:")
-        return
     draw_runs(runs)
     list_runs(runs)
     if len(runs) > 1:

@@ -116,11 +116,8 @@ def cancel(sheet_id: str) -> None:
 # --- one run ---------------------------------------------------------------------------------------------------------
 
 
-def show_results(sheet: Sheet, run: QualityRun | None, *, refusal: str) -> None:
+def show_results(sheet: Sheet, run: QualityRun, *, refusal: str) -> None:
     """The outcome of a run, check by check."""
-    if run is None:
-        empty_state("No results yet. Add rules, then run the checks.", icon=":material/rule:")
-        return
     if position := st.query_params.get("check"):
         show_check(sheet, run, position, refusal=refusal)
         return

@@ -277,9 +277,9 @@ def from_sentences(sheet: Sheet, *, refusal: str) -> None:
 
 def example(sheet: Sheet) -> str:
     """A sentence about columns that this sheet has."""
-    numbers = [column.name for column in cached.sheet_columns(sheet.id) if column.kind == "number"]
-    first = f"{numbers[0]} is between 0 and 100\n" if numbers else ""
-    return f"{first}{sheet.item_id_column} is unique and not empty"
+    others = [name for name in sheet.columns if name != sheet.item_id_column]
+    second = f"\n{others[0]} is not empty" if others else ""
+    return f"{sheet.item_id_column} is unique{second}"
 
 
 def show_proposals(sheet: Sheet, found: Proposals, *, refusal: str) -> None:

@@ -50,18 +50,21 @@ def show_sheet(sheet: Sheet) -> None:
     if failing := cached_quality.counts(sheet.id).get(ItemKind.FAILING, 0):
         counts["fix"] = failing
     part = choose_in_url("Part", list(PARTS), key="show", default="overview", titles=PARTS, counts=counts)
-    if part == "overview":
-        show_overview(sheet, refusal=refusal)
-    elif part == "profile":
+    run = chosen_run(sheet) if part == "results" else cached_quality.latest(sheet.id)
+    if part == "profile":
         show_profile(sheet, refusal=refusal)
     elif part == "rules":
         show_rules(sheet, refusal=refusal)
+    elif part == "fix" and (run or cached_quality.aside_count(sheet.id)):
+        show_fix_queue(sheet, refusal=refusal)
+    elif run is None:
+        begin(sheet, refusal=refusal)
     elif part == "results":
-        show_results(sheet, chosen_run(sheet), refusal=refusal)
+        show_results(sheet, run, refusal=refusal)
     elif part == "history":
         show_history(sheet)
     else:
-        show_fix_queue(sheet, refusal=refusal)
+        show_overview(sheet, run)
 
 
 def subtitle(sheet: Sheet) -> str:
@@ -120,12 +123,8 @@ def follow_profile(run_id: str) -> None:
 # --- overview --------------------------------------------------------------------------------------------------------
 
 
-def show_overview(sheet: Sheet, *, refusal: str) -> None:
+def show_overview(sheet: Sheet, run: QualityRun) -> None:
     """The score as a gauge, the numbers, what changed, and what fails most."""
-    run = cached_quality.latest(sheet.id)
-    if run is None:
-        begin(sheet, refusal=refusal)
-        return
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(border=True, height="stretch"):
         word = "No rows" if run.is_empty else run.word.value
@@ -152,11 +151,13 @@ def show_overview(sheet: Sheet, *, refusal: str) -> None:
 
 
 def begin(sheet: Sheet, *, refusal: str) -> None:
-    """Before the first run: the one useful next step."""
-    rules = cached_quality.rules(sheet.id)
-    if rules:
-        empty_state(f"{counted(len(rules), 'rule')}, and no run yet. Run the checks to see which rows fail.",
-                    icon=":material/play_circle:")  # fmt: skip
+    """Before the first run: the one useful next step, the same in every part that shows runs."""
+    if rules := cached_quality.rules(sheet.id):
+        empty_state(
+            f"{counted(len(rules), 'rule')}, and no run yet. Run the checks, with the button above, to see which rows "
+            "fail. What fails waits in the fix queue, and every run stays in the history.",
+            icon=":material/play_circle:",
+        )
         return
     with empty_state(
         "Profile this sheet to get suggestions: what every column holds, and the rules that hold for it today.",

@@ -20,6 +20,7 @@ ROWS_PER_PAGE = 25
 MOST_COLUMNS = 100  # that are shown; a sheet may have thousands
 LONGEST_CELL = 300  # characters of a value that travel to the browser
 ROW = "row of the page"
+WIDEST_IDENTIFIER = 220  # pixels; on a phone there must be room for another column beside it
 SIDE = 640  # pixels of a picture in full
 
 
@@ -102,7 +103,8 @@ def grid_column(name: str, values: pd.Series, *, is_picture: bool = False, is_pi
     if is_picture:
         return GridColumn(name, width=130, kind="picture")
     if is_pinned:
-        return GridColumn(name, width=150, kind="mono", is_pinned=True)
+        longest = max((len(str(value)) for value in values), default=0)
+        return GridColumn(name, width=min(max(150, 36 + 8 * longest), WIDEST_IDENTIFIER), kind="mono", is_pinned=True)
     if values.dtype.kind in "iuf":
         return GridColumn(name, least=130, kind="number")
     return GridColumn(name, share=2, least=170)

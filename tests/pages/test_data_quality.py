@@ -324,6 +324,16 @@ def test_a_run_shows_its_progress_and_then_what_it_found(open_page, workbench, q
     assert "Rows that fail 3" in shown(page)
 
 
+@pytest.mark.parametrize("part", ["overview", "results", "history", "fix"])
+def test_before_the_first_run_every_part_that_shows_runs_offers_it(open_page, workbench, quality, sheet, part):
+    assert "Profile this sheet to get suggestions" in shown(open_page("data_quality", sheet=sheet.id, show=part))
+    quality.save_rules(sheet.id, [PRESENT], by=ANN)
+    page = open_page("data_quality", sheet=sheet.id, show=part)
+    assert "1 rule, and no run yet" in shown(page)
+    page.button(key="quality_run").click().run()
+    assert quality.run_of(sheet.id).is_active
+
+
 def test_a_waiting_run_is_cancelled_and_leaves_nothing(open_page, workbench, quality, sheet):
     quality.save_rules(sheet.id, [PRESENT], by=ANN)
     page = press(open_page("data_quality", sheet=sheet.id), "Run checks (1)")
