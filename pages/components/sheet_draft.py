@@ -34,7 +34,7 @@ class OpenSheet:
     @property
     def is_changed(self) -> bool:
         """Whether there is something to save."""
-        return self.draft != self.found.draft
+        return bool(changed_fields(self.found.draft, self.draft))
 
     @property
     def key(self) -> str:

@@ -42,21 +42,25 @@ class Person:
 
     def press(self, name: str | re.Pattern[str], *, key: str = "") -> None:
         """Press a button; `key` tells buttons of the same name apart."""
+        self.app.settle()
         place = self.page.locator(f".st-key-{key}") if key else self.page
         place.get_by_role("button", name=name, exact=isinstance(name, str)).click()
 
     def press_inside(self, name: str) -> None:
         """Press a button in what has opened below another one."""
+        self.app.settle()
         self.page.get_by_test_id("stPopoverBody").get_by_role("button", name=name, exact=True).click()
 
     def fill(self, label: str, text: str) -> None:
         """Write into a field and leave it."""
+        self.app.settle()
         field = self.page.get_by_label(label, exact=True)
         field.fill(text)
         field.press("Tab")
 
     def choose(self, label: str, option: str) -> None:
         """Choose from a list."""
+        self.app.settle()
         box = self.page.get_by_test_id("stSelectbox").filter(has=self.page.get_by_text(label, exact=True))
         box.locator("input").click()
         self.page.get_by_role("option", name=option).click()
@@ -252,6 +256,7 @@ def approve_all(person: Person, pending: int) -> None:
     grid = person.page.frame_locator(GRID)
     while pending:
         here = min(pending, 100)
+        person.app.settle()  # until then the list before the last approval may stand there as well
         grid.locator(".ag-header-select-all input").click()
         person.sees(f"{here} selected")
         person.press("Approve")

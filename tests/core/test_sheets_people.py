@@ -28,6 +28,8 @@ from workbench_core.sheets import (
     SourceRole,
     expression_of,
 )
+from workbench_core.sheets.editing import ColumnRole, shifted, with_role
+from workbench_core.sheets.records import changed_fields
 
 BEN = "ben@example.com"
 CLEO = "cleo@example.com"
@@ -151,6 +153,14 @@ def test_a_changed_join_is_named_as_a_change(sheets, plant, people, history):
 
 
 # --- SH-3, SH-14, SH-13 -----------------------------------------------------------------------------------------------
+
+
+def test_another_role_is_not_called_another_order():
+    before = SheetDraft("S", "main.a.t", "id", metadata_columns=("one", "two", "three"))
+    assert changed_fields(before, with_role(before, "two", ColumnRole.TEXT)) == ["text columns", "other columns"]
+    assert changed_fields(before, with_role(before, "two", ColumnRole.NONE)) == ["other columns"]
+    assert changed_fields(before, shifted(before, "two", by=1)) == ["order of columns"]
+    assert changed_fields(before, shifted(shifted(before, "two", by=1), "two", by=-1)) == []
 
 
 def test_sheets_are_found_by_owner_and_counted_beyond_the_page(sheets, plant, people):

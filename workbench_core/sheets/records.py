@@ -156,8 +156,12 @@ def labelled_items(store: Store, sheet_id: str) -> list[str]:
 
 
 def changed_fields(before: SheetDraft, after: SheetDraft) -> list[str]:
-    """What differs between two drafts, in a person's words."""
-    differing = (name for name in SheetDraft.__dataclass_fields__ if getattr(before, name) != getattr(after, name))
+    """What differs between two drafts, in a person's words; the order only when columns of both changed places."""
+    differing = [name for name in SheetDraft.__dataclass_fields__ if getattr(before, name) != getattr(after, name)]
+    kept = set(before.columns) & set(after.columns)
+    orders = ([name for name in draft.columns if name in kept] for draft in (before, after))
+    if "column_order" in differing and next(orders) == next(orders):
+        differing.remove("column_order")
     return list(dict.fromkeys(_FIELD_WORDS.get(name, name) for name in differing))
 
 

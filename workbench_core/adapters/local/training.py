@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
@@ -225,7 +226,7 @@ class Parameter:
         return int(float(str(value))) if whole else float(str(value))
 
 
-class ProcessTrainer:
+class ProcessTrainer(ABC):
     """What all local trainers share: check, write the job's files, start the child, follow it to its end."""
 
     name: str
@@ -237,9 +238,9 @@ class ProcessTrainer:
         self._home = settings.home.resolve()
         self._finetune_python = settings.finetune_python
 
+    @abstractmethod
     def availability(self) -> Availability:
         """Whether it can train here; quick, and never raises."""
-        raise NotImplementedError
 
     def default_parameters(self) -> dict[str, Json]:
         """The parameters a person may change, with their defaults."""
