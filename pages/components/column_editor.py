@@ -122,17 +122,19 @@ def arrange(sheet_id: str, order: Sequence[str]) -> None:
 
 def column_buttons(kept: OpenSheet, names: Sequence[str], *, picked: Sequence[str]) -> None:
     """The same for keyboards and phones: choose a column, then its role or place."""
-    sheet_id, key = kept.found.id, f"{kept.key}_column"
-    if picked and st.session_state.get(f"{key}_picked") != picked:  # a click in the grid chooses here too
-        st.session_state[key] = picked[0]
-        st.session_state[f"{key}_picked"] = picked
+    sheet_id = kept.found.id
+    clicked = picked[0] if picked and picked[0] in names else names[0]  # a click in the grid chooses here too
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        chosen = st.selectbox("Column", names, key=key, width=260)
+        chosen = st.selectbox(
+            "Column", names, index=names.index(clicked), key=f"{kept.key}_column_{clicked}", width=260
+        )
         role = roles_of(kept.draft).get(chosen, ColumnRole.NONE)
-        st.session_state[f"{key}_role"] = ROLES[role]
+        titles = list(ROLES.values())
+        # a box for each column and role: what a slow browser still says of one column is never taken for another's
+        key = f"{kept.key}_role_{role}_{chosen}"
         st.selectbox(
-            "Role", list(ROLES.values()), key=f"{key}_role", width=150, on_change=choose_role,
-            args=(sheet_id, chosen, f"{key}_role"),
+            "Role", titles, index=titles.index(ROLES[role]), key=key, width=150, on_change=choose_role,
+            args=(sheet_id, chosen, key),
         )  # fmt: skip
         place = kept.draft.columns.index(chosen) if role is not ColumnRole.NONE else -1
         last = len(kept.draft.columns) - 1

@@ -18,7 +18,14 @@ from workbench_core.sheets import ColumnRef, JoinKey, Matches, SheetDraft
 from workbench_core.workbench import Workbench, open_workbench
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-SHEETS = ("join", "columns", "filter", "phone")
+SHEETS = ("join", "columns", "slow", "filter", "phone")
+SLOW_LINE = """() => {
+  const add = WebSocket.prototype.addEventListener
+  WebSocket.prototype.addEventListener = function (kind, listener, ...rest) {
+    const late = kind === 'message' ? event => setTimeout(() => listener(event), 700) : listener
+    return add.call(this, kind, late, ...rest)
+  }
+}"""  # what the server says arrives late
 GRID = "iframe[title='st_aggrid.AgGrid.agGrid']"
 
 
@@ -179,6 +186,20 @@ def test_columns_are_moved_and_get_roles_in_the_grid(person, workbench, sheets):
     assert saved.text_columns == ("origin",)
     assert saved.columns == ("flight_id", "delay", "tailnum", "origin", "departed")
     person.expect(second).to_have_attribute("row-id", "delay")
+
+
+def test_a_role_chosen_before_the_server_answered_stays_with_its_column(person, sheets):
+    """The click that opens the list chooses the column for the fields below too; their former values arrive late."""
+    person.page.add_init_script(f"({SLOW_LINE})()")
+    person.app.open(f"data?sheet={sheets['slow']}&show=columns")
+    role = person.cell("origin", 1)
+    role.wait_for(timeout=20_000)
+    role.click()
+    person.page.wait_for_timeout(300)  # longer than the pause after which the grid tells of the click
+    choose_from_list(person, "Text")
+    person.sees(re.compile("Not saved yet"))
+    person.expect(role).to_have_text("Text")
+    person.expect(person.cell("flight_id", 1)).to_have_text("Identifier")
 
 
 def test_rows_are_filtered_by_the_builder_and_downloaded(person, workbench, sheets, tmp_path):
