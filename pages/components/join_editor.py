@@ -192,9 +192,9 @@ def key_chips(sheet_id: str, join: Join, *, is_locked: bool) -> None:
     """The keys, each with the way to remove it, and the way to add one by hand."""
     st.subheader("Keys", anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        for number, key in enumerate(join.keys):
+        for key in join.keys:  # buttons by what they remove, not by number: a double click removes one key
             st.button(
-                plain(key_title(key)), icon=":material/close:", icon_position="right", key=f"data_key_{number}",
+                plain(key_title(key)), icon=":material/close:", icon_position="right", key=f"data_key_{key_title(key)}",
                 help="Remove this key", on_click=drop_key, args=(sheet_id, key), disabled=is_locked,
             )  # fmt: skip
         if not join.keys:

@@ -81,10 +81,10 @@ def staged_keys(partner: JoinSource, table: str, *, key: str) -> Keys:
     pick_key(partner, table, place=place)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("**Keys**" if st.session_state[place] else ":gray[No key is chosen yet.]", width="content")
-        for number, (left, right) in enumerate(st.session_state[place]):
+        for left, right in st.session_state[place]:
             st.button(
                 plain(f"{left} = {right}"), icon=":material/close:", icon_position="right", help="Remove this key",
-                key=f"data_staged_{number}", on_click=untick, args=(place, (left, right)),
+                key=f"data_staged_{left} = {right}", on_click=untick, args=(place, (left, right)),
             )  # fmt: skip
     staged: Keys = st.session_state[place]
     return staged
