@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from workbench_core.ports import ColumnRef, Join, JoinKey, JoinSource, Selection, SourceRole, TableEntry
 
+BOARDS, PICTURES = "demo.acme.boards", "demo.acme.pictures"
 ORDERS, CUSTOMERS, PRODUCTS = "shop.sales.orders", "shop.sales.customers", "shop.sales.products"
 
 
@@ -88,3 +89,29 @@ def shop_join(kind="left", **changes):
     from workbench_core.ports import JoinKind
 
     return Join(**{**parts, "kind": JoinKind(kind), **changes})
+
+
+def boards(count=200):
+    """Boards b-000... over lines A (half), B (a third), C (the rest but one) and D (one)."""
+    lines = ["D" if n == 0 else "A" if n % 6 < 3 else "B" if n % 6 < 5 else "C" for n in range(count)]
+    return pd.DataFrame(
+        {
+            "board_id": [f"b-{n:03d}" for n in range(count)],
+            "line": lines,
+            "score": [n / 10 for n in range(count)],
+            "note": [None if n % 7 == 0 else f"note {n}" for n in range(count)],
+        }
+    )
+
+
+def everything(source=BOARDS, **changes):
+    return Selection(source, **{"item_id_column": "board_id", **changes})
+
+
+def refs(lake, selection):
+    return list(lake.page(selection, limit=1_000_000)["item_ref"])
+
+
+def on_disk(tmp_path):
+    """All files and folders of the home."""
+    return sorted(str(path.relative_to(tmp_path / "home")) for path in (tmp_path / "home").rglob("*"))

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.contract.lake_tables import CUSTOMERS, ORDERS, put, shop, shop_join
-from workbench_core.adapters.local.lake import LocalLake
 from workbench_core.errors import AlreadyExists, BackendError, Invalid, NotFound
 from workbench_core.ports import Selection, TableEntry
 
@@ -24,9 +23,8 @@ FORMULAS = ["=1+1", "+49 30", "-5", "@SUM(A1)", "\tx", "\rx"]
 HARMLESS = ["1=1", "a-b", " =1", "'=1", "", "😀=", "ü", '"=1', "a\nb", "a,b;c"]
 
 
-@pytest.fixture(params=["local"])
-def lake(request, tmp_path):
-    lake = {"local": LocalLake}[request.param](tmp_path / "home")
+@pytest.fixture
+def lake(lake):
     shop(lake)
     return lake
 

@@ -23,11 +23,6 @@ MAILS = "main.uploads.mails"
 PICTURES = "main.uploads.pictures"
 
 
-@pytest.fixture(params=["local"])
-def lake(request, tmp_path):
-    return {"local": LocalLake}[request.param](tmp_path / "home")
-
-
 @pytest.fixture
 def file(tmp_path):
     """A file with this content, as an upload leaves it: without its name."""

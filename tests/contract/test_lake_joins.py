@@ -12,17 +12,11 @@ import pyarrow as pa
 import pytest
 
 from tests.contract.lake_tables import CUSTOMERS, ORDERS, PRODUCTS, key, primary, put, ref, rows_of, shop, shop_join
-from workbench_core.adapters.local.lake import LocalLake
 from workbench_core.errors import Invalid
 from workbench_core.ports import Join, JoinKind, JoinSource, JoinStats, Matches, Selection, SourceRole, TimeWindow
 
 A, B, C, D = (f"main.t.{name}" for name in "abcd")
 ID = "orders__id"
-
-
-@pytest.fixture(params=["local"])
-def lake(request, tmp_path):
-    return {"local": LocalLake}[request.param](tmp_path / "home")
 
 
 @pytest.fixture

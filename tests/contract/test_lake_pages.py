@@ -12,15 +12,10 @@ import pyarrow as pa
 import pytest
 
 from tests.contract.lake_tables import key, primary, put, ref
-from workbench_core.adapters.local.lake import LocalLake, page_index
+from workbench_core.adapters.local.lake import page_index
 from workbench_core.ports import Join, JoinKind, JoinSource, Matches, Selection, TimeWindow
 
 A, B, C = (f"main.t.{name}" for name in "abc")
-
-
-@pytest.fixture(params=["local"])
-def lake(request, tmp_path):
-    return {"local": LocalLake}[request.param](tmp_path / "home")
 
 
 def fan_out(lake, *, rows=26):
