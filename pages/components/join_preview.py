@@ -67,8 +67,8 @@ def fans_out(sheet: Sheet) -> bool:
     """Whether the last preview, or the saved numbers, showed several rows for one item."""
     if looked_at := last_previewed(sheet.id):
         stats = cached.join_preview(*looked_at, LIMIT).stats
-        return stats is not None and stats.fan_out > 1
-    return sheet.join_stats is not None and sheet.join_stats.stats.fan_out > 1
+        return stats is not None and stats.repeated_rows > 0
+    return sheet.join_stats is not None and sheet.join_stats.stats.repeated_rows > 0
 
 
 def show_preview(preview: JoinPreview, *, key: str) -> None:

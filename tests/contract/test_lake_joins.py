@@ -346,6 +346,7 @@ def test_the_matched_share_never_exceeds_100_percent_under_fan_out(lake, kind):
     assert (stats.primary_rows, stats.matched_rows) == (3, 2)
     assert stats.share == 2 / 3 <= 1
     assert stats.matched_joined_rows == 4 + 2 * 2 and stats.fan_out == 4.0
+    assert stats.repeated_rows == 3 + 3
     assert stats.joined_rows == {JoinKind.INNER: 12, JoinKind.LEFT: 13, JoinKind.FULL: 13}[kind]
     for matches in (Matches.FIRST, Matches.LIST):
         secondary = replace(join.sources[1], matches=matches)

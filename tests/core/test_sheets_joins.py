@@ -151,9 +151,27 @@ def test_a_preview_shows_rows_query_and_numbers(sheets, plant):
 def test_the_match_is_never_above_100_percent_and_the_source_that_multiplies_is_named(sheets, plant):
     found = sheets.preview_join(WITH_READINGS, "insp__inspection_id")
     assert (found.stats.share, found.stats.fan_out) == (0.8, 2.0)
-    assert "“read” matches one item with several rows: 16 rows for 8 matched items (2.00 each)" in found.warnings[0]
+    assert "“read” matches one item with several rows: 8 rows more than items" in found.warnings[0]
     assert "“equip”" not in found.warnings[0]
     assert "first or the latest match of “read”, or its values as a list" in found.warnings[0]
+
+
+def test_an_item_with_several_rows_is_told_even_when_it_is_not_matched_everywhere(sheets, plant):
+    plant(EQUIPMENT, equipment([3]))  # i0 has two readings and no equipment
+    left = replace(WITH_READINGS, kind=JoinKind.LEFT)
+    only_three = replace(left, sources=(*left.sources[:2], replace(left.sources[2], matches=Matches.FIRST)))
+    assert sheets.preview_join(only_three, "insp__inspection_id").warnings == ()
+    plant(READINGS, {"equipment_id": ["e0", "e0", "e3"], "temperature": [1.0, 2.0, 3.0]})
+    found = sheets.preview_join(left, "insp__inspection_id")
+    assert (found.stats.fan_out, found.stats.repeated_rows) == (1.0, 2)
+    assert "“read” matches one item with several rows: 2 rows more than items" in found.warnings[0]
+
+
+def test_an_identifier_that_repeats_in_the_primary_source_is_not_blamed_on_another(sheets, plant):
+    plant(INSPECTIONS, {**inspections(), "inspection_id": ["i0", "i0", *(f"i{number}" for number in range(2, ITEMS))]})
+    found = sheets.preview_join(replace(WITH_EQUIPMENT, kind=JoinKind.LEFT), "insp__inspection_id")
+    assert "The identifier inspection_id repeats itself in 1 rows of the primary source “insp”" in found.warnings[0]
+    assert "“equip”" not in found.warnings[0]
 
 
 @pytest.mark.parametrize("matches", [Matches.FIRST, Matches.LATEST, Matches.LIST])

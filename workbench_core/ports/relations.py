@@ -112,13 +112,15 @@ Source: TypeAlias = "str | Join"
 class JoinStats:
     """How well a join matches, counted on distinct primary identifiers, so that no share exceeds 100 % (JN-2).
 
-    `joined_rows` are the rows of the result, `matched_joined_rows` those of them that belong to a matched item.
+    `joined_rows` are the rows of the result, `matched_joined_rows` those of them that belong to a matched item, and
+    `repeated_rows` those whose identifier another row of the result has too, the first row of each not counted.
     """
 
     primary_rows: int
     matched_rows: int
     joined_rows: int
     matched_joined_rows: int
+    repeated_rows: int = 0
 
     @property
     def unmatched_rows(self) -> int:
@@ -132,7 +134,7 @@ class JoinStats:
 
     @property
     def fan_out(self) -> float:
-        """Result rows per matched item; above 1 an identifier no longer names one row."""
+        """Result rows per matched item, 0 without any."""
         return self.matched_joined_rows / self.matched_rows if self.matched_rows else 0.0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
@@ -80,8 +80,11 @@ def measured_from(text: str) -> MeasuredJoin | None:
     """Read measured numbers back. Raises Invalid like `join_from`."""
     if not text:
         return None
-    numbers = ("primary_rows", "matched_rows", "joined_rows", "matched_joined_rows")
-    entry = _object(_parsed(text), {*numbers, "measured_at", "measured_by"})
+    numbers = [field.name for field in fields(JoinStats)]
+    found = _parsed(text)
+    if isinstance(found, dict):
+        found.setdefault("repeated_rows", 0)  # older numbers do not have it
+    entry = _object(found, {*numbers, "measured_at", "measured_by"})
     stats = JoinStats(*(_whole(entry[name]) for name in numbers))
     try:
         return MeasuredJoin(stats, datetime.fromisoformat(_text(entry["measured_at"])), _text(entry["measured_by"]))

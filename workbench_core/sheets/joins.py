@@ -91,8 +91,8 @@ def preview(lake: Lake, join: Join, item_id_column: str, *, limit: int) -> JoinP
 def warnings_of(lake: Lake, join: Join, item_id_column: str, stats: JoinStats) -> list[str]:
     """What a person should know before saving a join with these numbers."""
     found = []
-    if stats.fan_out > 1:
-        found.append(fan_out_sentence(lake, join, item_id_column, stats))
+    if stats.repeated_rows:
+        found.append(repeats_sentence(lake, join, item_id_column, stats))
     if stats.unmatched_rows and join.kind is JoinKind.INNER:
         found.append(
             f"{stats.unmatched_rows:,} of {stats.primary_rows:,} items find no match and are left out. "
@@ -106,12 +106,19 @@ def warnings_of(lake: Lake, join: Join, item_id_column: str, stats: JoinStats) -
     return found
 
 
-def fan_out_sentence(lake: Lake, join: Join, item_id_column: str, stats: JoinStats) -> str:
+def repeats_sentence(lake: Lake, join: Join, item_id_column: str, stats: JoinStats) -> str:
     """Why an identifier no longer names one row, which source does it, and what to choose."""
+    primary = primary_of(join)
+    own = lake.check_identifier(primary.table, item_id_column.removeprefix(f"{primary.alias}__"))
+    if own.duplicates:
+        return (
+            f"The identifier {own.column} repeats itself in {own.duplicates:,} rows of the primary source "
+            f"“{primary.alias}”. Choose a column that is unique there."
+        )
     names = " and ".join(f"“{alias}”" for alias in multiplying(lake, join, item_id_column))
     return (
-        f"{names} matches one item with several rows: {stats.matched_joined_rows:,} rows for {stats.matched_rows:,} "
-        f"matched items ({stats.fan_out:.2f} each), so the identifier repeats itself. "
+        f"{names} matches one item with several rows: {stats.repeated_rows:,} rows more than items, so the identifier "
+        "repeats itself. "
         f"Take only the first or the latest match of {names}, or its values as a list."
     )
 

@@ -23,7 +23,7 @@ def looked_at(lake: Lake, sheet: Sheet) -> Validation:
     warnings: list[str] = []
     if sheet.join is not None and stats is not None:
         problems = _join_problems(lake, sheet, sheet.join, identifier)
-        if sheet.join.kind is not JoinKind.FULL and stats.fan_out <= 1:  # else a problem says it already
+        if sheet.join.kind is not JoinKind.FULL and not stats.repeated_rows:  # else a problem says it already
             warnings = joins.warnings_of(lake, sheet.join, sheet.item_id_column, stats)
     if not identifier.rows:
         problems.append("The source has no rows.")

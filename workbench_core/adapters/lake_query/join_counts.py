@@ -19,7 +19,7 @@ SIDES = ("left", "right")
 
 
 def stats_query(join: Join, tables: Mapping[str, SourceTable], item_id_column: str, *, dialect: str) -> str:
-    """Primary identifiers, matched ones, rows of the result, and those of them that belong to a matched identifier.
+    """Primary identifiers, matched ones, rows of the result, those that belong to a matched identifier, and repeats.
 
     An identifier is matched when one of its rows found something in every other source.
     """
@@ -40,6 +40,7 @@ def stats_query(join: Join, tables: Mapping[str, SourceTable], item_id_column: s
         f"COUNT(*) FILTER (WHERE {is_matched})",
         "COALESCE(SUM(row_count), 0)",
         f"COALESCE(SUM(row_count) FILTER (WHERE {is_matched}), 0)",
+        "COALESCE(SUM(row_count - 1) FILTER (WHERE item_ref IS NOT NULL), 0)",
     ).from_(items.subquery("items"))
     return query.sql(dialect=dialect)
 
