@@ -1,6 +1,6 @@
 """Speed of data quality checks: one million rows and six rules, the workbench beside pandera, pointblank and DQX.
 
-Install the rivals, best into an environment of its own:
+Install the rivals, whose versions stand in requirements-benchmarks.txt, best into an environment of its own:
 
     python -m venv rivals && rivals/bin/pip install -r requirements.txt -r requirements-benchmarks.txt
     rivals/bin/python benchmarks/data_quality.py
@@ -8,7 +8,7 @@ Install the rivals, best into an environment of its own:
 The check of the workbench reads a Parquet file on disk and gives counts, failing rows and their values. The rivals get
 the same rows already in memory; loading them (with the rival's imports) is shown beside and is no part of the time. DQX
 runs on local Spark, on a cached frame, where it, pyspark and a Databricks workspace are configured: its licence allows
-use with Databricks services only. Everything runs once to warm up; the time is that of the fastest run after that.
+use with Databricks services only. Everything runs once to warm up; the time is the median of the runs after that.
 Every tool must find the planted defects exactly. Nulls pass a range in DQX and here; pandera does the same by default
 (ignore_na) and pointblank when told (na_pass).
 The last line is the result as JSON.
@@ -20,10 +20,11 @@ import argparse
 import importlib.util
 import json
 import os
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -212,14 +213,14 @@ def missing(*modules: str) -> str:
 
 
 def seconds(run: Callable[[], Counts], expected: Counts, repeats: int) -> float:
-    """The time of the fastest run, which others on the machine disturb least; its counts must be the planted ones."""
+    """The median time of the runs after the first; what each of them counts must be the planted defects."""
     times = []
     for _ in range(repeats + 1):
         started = time.perf_counter()
         counts = run()
         times.append(time.perf_counter() - started)
         assert counts == expected, f"found {counts}, planted {expected}"
-    return min(times[1:])
+    return statistics.median(times[1:])
 
 
 def rivals(file: Path) -> dict[str, tuple[str, Callable[[], Callable[[], Counts]]]]:
@@ -249,12 +250,12 @@ def _no_workspace() -> str:
     return "" if configured else "no Databricks workspace configured"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Generate, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=1_000_000, help="a multiple of 10,000")
     parser.add_argument("--repeats", type=int, default=5)
-    chosen = parser.parse_args()
+    chosen = parser.parse_args(arguments)
     expected = {name: chosen.rows // every for name, every in DEFECTS.items()}
     print(f"{chosen.rows:,} rows, {len(RULES)} rules, {sum(expected.values()):,} planted failures")
     print(f"{'':20}{'check':>12}{'loading':>12}")

@@ -11,12 +11,12 @@ import streamlit as st
 from pages.components.intake import show_intake
 from pages.components.lake_browser import add_button, show_lake
 from pages.components.layout import page_header
-from pages.components.sheet_view import show_sheet, show_sheets
+from pages.components.sheet_list import show_sheets
+from pages.components.sheet_view import open_sheet
 from pages.components.table_details import show_source
-from workbench_core import cached
 
 if sheet_id := st.query_params.get("sheet"):
-    show_sheet(cached.workbench().sheets.get(sheet_id))
+    open_sheet(sheet_id)
 elif table := st.query_params.get("table"):
     show_source(table)
 elif st.query_params.get("view") == "add":

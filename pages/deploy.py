@@ -8,21 +8,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, pick_row
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import (
-    ago,
-    choose_in_url,
-    empty_state,
-    flash,
-    metric_row,
-    page_header,
-    pick_row,
-    plain,
-    status_badge,
-    words,
-)
+from pages.components.layout import empty_state, flash, metric_row, page_header, status_badge
 from pages.components.playground import playground
+from pages.components.words import ago, plain, words
 from workbench_core import cached
 from workbench_core.endpoints import Deployment, Endpoint, EndpointStatus, describe, name_for
 from workbench_core.model_versions import ModelVersion

@@ -11,21 +11,14 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import pick_row
 from pages.components.errors import guard, guard_callback
 from pages.components.identity import current_user
-from pages.components.layout import (
-    ago,
-    empty_state,
-    flash,
-    page_header,
-    pick_row,
-    plain,
-    run_progress,
-    words,
-)
+from pages.components.layout import empty_state, flash, page_header, run_progress
 from pages.components.preflight import include_set_aside, show_preflight
 from pages.components.rights import why_not
 from pages.components.training_sheet_details import SOURCES, details, show_counts, show_failures
+from pages.components.words import ago, plain, words
 from workbench_core import cached
 from workbench_core.permissions import Action
 from workbench_core.prompt_templates import AnswerSource, PromptTemplate, TemplateStatus

@@ -6,7 +6,8 @@ import streamlit as st
 
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import STATUS_COLORS, Color, flash, page_header, plain, run_progress, words
+from pages.components.layout import STATUS_COLORS, Color, flash, page_header, run_progress
+from pages.components.words import plain, words
 from workbench_core import cached
 from workbench_core.loop import LoopOverview, Stage, StageState, Step
 from workbench_core.permissions import Action

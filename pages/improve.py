@@ -8,28 +8,24 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, pick_row, search_in_url
 from pages.components.charts import Look, interval_chart, stacked_bar
 from pages.components.errors import guard, guard_callback
 from pages.components.gap_details import show_gap
 from pages.components.identity import current_user
 from pages.components.layout import (
-    ago,
-    choose_in_url,
     close_popover,
     empty_state,
     flash,
     metric_row,
     page_header,
-    percent,
-    pick_row,
-    plain,
     run_progress,
-    words,
     work_popover,
 )
 from pages.components.records import show_row
 from pages.components.rights import why_not
 from pages.components.task_details import show_task, task_line
+from pages.components.words import ago, percent, plain, words
 from workbench_core import cached
 from workbench_core.feedback import LIFECYCLE as FEEDBACK_LIFECYCLE
 from workbench_core.feedback import FeedbackItem, FeedbackStatus, Rating
@@ -212,7 +208,7 @@ def show_feedback() -> None:
             "Endpoint", names, key="endpoint", bind="query-params", format_func=lambda name: name or "All endpoints",
             width=260,
         )  # fmt: skip
-        search = st.text_input("Search", key="search", type="search", live="300ms", bind="query-params", width=260)
+        search = search_in_url("search", label="Search", placeholder="Search answers and comments", width=260)
     feedback_numbers(endpoint or "")
     with st.container(horizontal=True, vertical_alignment="center"):
         rating = choose_in_url("Rating", ["all", *Rating], key="rating", default="all")
@@ -222,7 +218,7 @@ def show_feedback() -> None:
         endpoint=endpoint or "",
         rating=None if rating == "all" else Rating(rating),
         status=None if status == "any" else FeedbackStatus(status),
-        search=search or "",
+        search=search,
         limit=shown,
     )
     if not found:

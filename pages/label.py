@@ -8,25 +8,15 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, page_in_url, pick_row, search_in_url
 from pages.components.errors import guard
 from pages.components.grid import GridColumn, clear_selection, read_grid
 from pages.components.identity import current_user
-from pages.components.layout import (
-    STATUS_COLORS,
-    ago,
-    choose_in_url,
-    empty_state,
-    flash,
-    metric_row,
-    page_header,
-    pick_row,
-    plain,
-    run_progress,
-    words,
-)
+from pages.components.layout import STATUS_COLORS, empty_state, flash, metric_row, page_header, run_progress
 from pages.components.pair_details import pair_details
 from pages.components.review_card import CardView, carry_out_decisions, review_card
 from pages.components.usage_editor import usage_editor
+from pages.components.words import ago, plain, words
 from workbench_core import cached
 from workbench_core.pairs import Decision, Pair, PairFilter, ResponseSource, ReviewStatus
 from workbench_core.permissions import Action
@@ -48,11 +38,8 @@ def show_list() -> None:
     page_header("Label", "Every approved answer becomes the canonical label of its item and is reused everywhere.")
     with st.container(horizontal=True, vertical_alignment="center"):
         status = choose_in_url("Status", LISTED, key="status", default="review")
-        search = st.text_input(
-            "Search", key="search", bind="query-params", placeholder="Search by name or label type",
-            icon=":material/search:", label_visibility="collapsed", width=320,
-        )  # fmt: skip
-    found = sheets.find(status=None if status == "all" else TrainingSheetStatus(status), search=search or "")
+        search = search_in_url("search", label="Search", placeholder="Search by name or label type")
+    found = sheets.find(status=None if status == "all" else TrainingSheetStatus(status), search=search)
     if found:
         pick_row(
             pd.DataFrame([list_line(sheet) for sheet in found]),
@@ -240,10 +227,9 @@ def show_details(pair_id: str) -> None:
 def show_pairs(sheet: TrainingSheet, show: str) -> None:
     """The pairs as a list: search, select, decide in bulk, set usage."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        search = st.text_input(
-            "Search", key="pair_search", bind="query-params", placeholder="Search item, answer or source",
-            icon=":material/search:", label_visibility="collapsed", width=300,
-        )  # fmt: skip
+        search = search_in_url(
+            "pair_search", label="Search pairs", placeholder="Search item, answer or source", width=300
+        )
         source = st.selectbox(
             "Source", [None, *ResponseSource], key="label_source", label_visibility="collapsed", width=200,
             format_func=lambda value: "Every source" if value is None else words(value),
@@ -252,14 +238,14 @@ def show_pairs(sheet: TrainingSheet, show: str) -> None:
     wanted = PairFilter(
         status=None if show == "all" else ReviewStatus(show),
         source=source,
-        search=search or "",
+        search=search,
         has_error=True if failed else None,
     )
     total = pairs.count(sheet.id, wanted)
     if not total:
         empty_state("No pair matches.", icon=":material/filter_alt_off:")
         return
-    number = page_number(total)
+    number = page_in_url(-(-total // PAGE_SIZE))
     found = pairs.find(sheet.id, wanted, limit=PAGE_SIZE, offset=PAGE_SIZE * (number - 1))
     bar = st.container()
     chosen = read_grid(
@@ -270,12 +256,6 @@ def show_pairs(sheet: TrainingSheet, show: str) -> None:
     with bar:
         bulk_bar(sheet, chosen)
     st.session_state["label_versions"] = {pair.id: pair.row_version for pair in found}
-
-
-def page_number(total: int) -> int:
-    """The page of a long list."""
-    pages = -(-total // PAGE_SIZE)
-    return st.pagination(pages, key="page", bind="query-params") if pages > 1 else 1
 
 
 def pair_line(pair: Pair) -> dict[str, object]:

@@ -5,22 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, pick_row
 from pages.components.alert_panel import alert_panel
 from pages.components.charts import Look, bar_chart, line_chart, stacked_bar
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import (
-    ago,
-    choose_in_url,
-    empty_state,
-    flash,
-    page_header,
-    percent,
-    pick_row,
-    plain,
-    status_badge,
-    words,
-)
+from pages.components.layout import empty_state, flash, page_header, status_badge
+from pages.components.words import ago, percent, plain, words
 from workbench_core import cached
 from workbench_core.endpoints import Endpoint
 from workbench_core.monitoring import Dashboard, DriftReport, EndpointSummary, FeatureReport, Health

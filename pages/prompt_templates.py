@@ -8,9 +8,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import page_in_url, search_in_url
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import ago, empty_state, flash, page_header, plain, status_badge, words
+from pages.components.layout import empty_state, flash, page_header, status_badge
 from pages.components.records import show_messages
 from pages.components.template_form import (
     KINDS,
@@ -23,6 +24,7 @@ from pages.components.template_form import (
     typed,
     version_key,
 )
+from pages.components.words import ago, plain, words
 from workbench_core import cached
 from workbench_core.permissions import Action
 from workbench_core.prompt_templates import (
@@ -79,15 +81,16 @@ def show_list() -> None:
         chosen = st.segmented_control(
             "Status", [status.value for status in TemplateStatus], key="status", bind="query-params"
         )
-        search = st.text_input("Search", key="search", type="search", live="300ms", bind="query-params", width=320)
+        search = search_in_url("search", label="Search", placeholder="Search templates")
     status = TemplateStatus(chosen) if chosen else None
     total = templates.count(status=status, search=search)
     if not total:
         show_nothing(is_filtered=bool(chosen or search))
         return
-    pages = -(-total // PAGE_SIZE)
-    page = st.pagination(pages, key="prompt_templates_page") if pages > 1 else 1
-    table(templates.find(status=status, search=search, limit=PAGE_SIZE, offset=PAGE_SIZE * (page - 1)))
+    found = st.container()
+    offset = PAGE_SIZE * (page_in_url(-(-total // PAGE_SIZE)) - 1)
+    with found:
+        table(templates.find(status=status, search=search, limit=PAGE_SIZE, offset=offset))
 
 
 def show_nothing(*, is_filtered: bool) -> None:

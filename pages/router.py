@@ -8,7 +8,8 @@ import streamlit as st
 
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import plain, show_flashes, words
+from pages.components.layout import show_flashes
+from pages.components.words import plain, words
 from workbench_core import cached
 
 HERE = Path(__file__).parent
@@ -37,7 +38,7 @@ page = st.navigation(
     },
     expanded=True,
 )
-with guard():
+with guard(way_out=True):
     show_flashes()
     with st.sidebar:
         role = cached.workbench().permissions.role_of(current_user())

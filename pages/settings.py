@@ -5,10 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import choose_in_url, flash, page_header, plain, words
+from pages.components.layout import flash, page_header
 from pages.components.rights import why_not
+from pages.components.words import plain, words
 from workbench_core import cached
 from workbench_core.demo import DemoSource
 from workbench_core.installation import QUESTION, Part

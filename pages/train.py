@@ -10,21 +10,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, pick_row
 from pages.components.job_details import show_job
-from pages.components.layout import (
-    ago,
-    choose_in_url,
-    duration,
-    empty_state,
-    page_header,
-    pick_row,
-    run_progress,
-    words,
-)
+from pages.components.layout import empty_state, page_header, run_progress
 from pages.components.rights import why_not
 from pages.components.training_form import show_form
 from pages.components.version_comparison import show_comparison
 from pages.components.version_details import headline, serving, show_version
+from pages.components.words import ago, duration, words
 from workbench_core import cached
 from workbench_core.model_versions import ModelVersion
 from workbench_core.permissions import Action

@@ -121,7 +121,7 @@ def test_a_sheet_that_cannot_be_read_says_why_in_a_sentence(client, workbench, s
     workbench.lake.drop("demo.mail.messages")
     answer = client.get(f"/sheets/{sheet.id}/rows.csv")
     assert answer.status_code == 404
-    assert "no table or volume" in answer.text
+    assert "no table or folder" in answer.text
     assert left_behind(workbench) == []
 
 

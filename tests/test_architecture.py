@@ -63,6 +63,7 @@ def test_every_feature_has_a_test():
     plumbing = {
         "cached",
         "cached_quality",
+        "cached_files",
         "workbench",
         "ports",
         "clock",

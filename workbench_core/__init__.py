@@ -6,6 +6,7 @@ Shared by all features
     workbench             composition root: one Workbench holds every service; open_workbench(settings)
     cached                the workbench of this process and the cached reads; the only module that knows Streamlit
     cached_quality        the cached reads of data quality
+    cached_files          the cached reads of folders and files
     settings              one frozen Settings, read from the environment once
     ports                 what features need from outside: Store, Lake, ChatModel, Embedder, Trainer, Tracker, Serving
     errors                every error a person can meet: a sentence and a hint

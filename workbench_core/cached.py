@@ -1,4 +1,4 @@
-"""The workbench of this process, the caching policy, and every cached read but those of data quality."""
+"""The workbench of this process, the caching policy, and the cached reads but those of data quality and of files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 import streamlit as st
 
 from workbench_core.canonical_labels import LabelStats
-from workbench_core.catalog import CatalogNode, FilePreview, FolderListing, Preview
+from workbench_core.catalog import CatalogNode, Preview
 from workbench_core.endpoints import Endpoint
 from workbench_core.evaluations import Evaluation, VersionComparison
 from workbench_core.feedback import FeedbackStats
@@ -19,7 +19,7 @@ from workbench_core.labeling_tasks import LabelingTask
 from workbench_core.metrics import MetricValue
 from workbench_core.model_versions import Lineage, ModelVersion
 from workbench_core.monitoring import Dashboard, DriftReport, EndpointSummary, Health
-from workbench_core.ports import Column, FileEntry, IdentifierCheck, Source, TableEntry
+from workbench_core.ports import Column, IdentifierCheck, Source, TableEntry
 from workbench_core.sheets import (
     Dependants,
     FilterVerdict,
@@ -28,7 +28,9 @@ from workbench_core.sheets import (
     KeySuggestion,
     Sheet,
     SheetDraft,
+    SheetList,
     SheetStatus,
+    Stake,
     Stratum,
     Validation,
 )
@@ -40,6 +42,8 @@ from workbench_core.workbench import Workbench, open_workbench
 if TYPE_CHECKING:
     import pandas as pd
 
+LAKE = "lake"  # beside the tables of the store: everything in the lake
+_of_lake: list[Callable[[], None]] = []
 Params = ParamSpec("Params")
 Result = TypeVar("Result")
 
@@ -55,25 +59,38 @@ def _open(_class_id: int) -> Workbench:
 
 
 def reads(
-    *tables: str, ttl: str = "1m"
+    *tables: str, ttl: str = "1m", max_entries: int = 200, is_shared: bool = False
 ) -> Callable[[Callable[Concatenate[tuple[int, ...], Params], Result]], Callable[Params, Result]]:
     """Cache a read until this process writes one of its tables, or `ttl` passes (for writers elsewhere).
 
-    The read takes the revisions as its first argument: they are only there to be part of the cache key.
+    The read takes the revisions as its first argument: they are only there to be part of the cache key. What is
+    `is_shared` is large and never changes: everybody gets the same one instead of a copy.
     """
 
     def decorate(function: Callable[Concatenate[tuple[int, ...], Params], Result]) -> Callable[Params, Result]:
-        cached = st.cache_data(ttl=ttl, max_entries=200, show_spinner=False)(function)
+        keep = st.cache_resource if is_shared else st.cache_data
+        cached = keep(ttl=ttl, max_entries=max_entries, show_spinner=False)(function)
+        if LAKE in tables:
+            _of_lake.append(cached.clear)
 
         @functools.wraps(function)
         def call(*args: Params.args, **kwargs: Params.kwargs) -> Result:
-            store = workbench().store
-            result: Result = cached(tuple(store.revision(table) for table in tables), *args, **kwargs)
+            result: Result = cached(tuple(_revision(table) for table in tables), *args, **kwargs)
             return result
 
         return call
 
     return decorate
+
+
+def _revision(table: str) -> int:
+    return workbench().lake.revision() if table == LAKE else workbench().store.revision(table)
+
+
+def forget_lake() -> None:
+    """Read everything of the lake again: what changed deep in a folder underneath shows no other way before its ttl."""
+    for clear in _of_lake:
+        clear()
 
 
 @reads("sheets")
@@ -85,87 +102,82 @@ def sheets(
 
 
 @reads("sheets")
+def sheets_on(revisions: tuple[int, ...], table: str) -> list[Sheet]:
+    """The sheets that read a table or folder."""
+    return workbench().catalog.sheets_on(table)
+
+
+@reads("sheets")
+def listed_sheets(
+    revisions: tuple[int, ...],
+    statuses: tuple[SheetStatus, ...],
+    search: str = "",
+    owner: str = "",
+    limit: int = 100,
+    offset: int = 0,
+) -> SheetList:
+    """One page of the sheets of these statuses, last changed first, and how many there are."""
+    return workbench().sheets.listed(statuses, search=search, owner=owner, limit=limit, offset=offset)
+
+
+@reads("sheets")
 def sheet_owners(revisions: tuple[int, ...]) -> list[str]:
     """Everybody who made a sheet."""
     return workbench().sheets.owners()
 
 
-# --- Data and Generate: whatever is written to the lake leaves a line in the history ---------------------------------
+# --- Data and Generate: files of folders are in cached_files ----------------------------------------------------------
 
 
-@reads("history")
+@reads(LAKE, ttl="5m")
 def catalog_entries(revisions: tuple[int, ...], search: str = "") -> list[TableEntry]:
     """Tables and volumes that match, by name."""
     return workbench().catalog.find(search=search)
 
 
-@reads("history")
+@reads(LAKE, ttl="5m")
 def catalog_tree(revisions: tuple[int, ...], search: str = "") -> list[CatalogNode]:
     """Tables and volumes that match, by catalog and schema."""
     return workbench().catalog.tree(search=search)
 
 
-@reads("history")
-def folder(revisions: tuple[int, ...], volume: str, path: str, search: str) -> FolderListing:
-    """What lies in a folder of a volume, or below it and matches."""
-    return workbench().catalog.folder(volume, path, search=search)
+@reads(LAKE)
+def table_preview(revisions: tuple[int, ...], source: str, limit: int = 20) -> Preview:
+    """A table or volume with its columns and first rows, at most 100."""
+    return workbench().catalog.preview(source, limit=limit)
 
 
-@reads("history", ttl="10m")
-def file_preview(revisions: tuple[int, ...], volume: str, path: str, page: int = 1) -> FilePreview:
-    """One file of a volume, ready to show; of a PDF one page."""
-    return workbench().catalog.preview_file(volume, path, page=page)
-
-
-@reads("history")
-def table_preview(revisions: tuple[int, ...], source: str) -> Preview:
-    """A table or volume with its columns and first rows."""
-    return workbench().catalog.preview(source)
-
-
-@reads("history")
-def files(revisions: tuple[int, ...], volume: str) -> list[FileEntry]:
-    """The files of a volume by path."""
-    return workbench().catalog.files(volume)
-
-
-@reads("history", ttl="10m")
-def thumbnail(revisions: tuple[int, ...], volume: str, path: str, side: int = 320) -> bytes | None:
-    """One picture of a volume, small."""
-    return workbench().catalog.thumbnail(volume, path, side=side)
-
-
-@reads("history")
+@reads(LAKE)
 def identifier_check(revisions: tuple[int, ...], source: Source, column: str) -> IdentifierCheck:
     """Whether a column can identify the items of a table, volume or join."""
     return workbench().sheets.check_identifier(source, column)
 
 
-@reads("history")
+@reads(LAKE)
 def filter_verdict(revisions: tuple[int, ...], source: Source, expression: str) -> FilterVerdict:
     """What a filter keeps of a source."""
     return workbench().sheets.check_filter(source, expression)
 
 
-@reads("history")
+@reads(LAKE)
 def sheet_proposal(revisions: tuple[int, ...], source: str) -> SheetDraft:
     """What a new sheet of a source is filled with."""
     return workbench().sheets.propose(source)
 
 
-@reads("sheets", "history")
+@reads("sheets", LAKE)
 def sheet_columns(revisions: tuple[int, ...], sheet_id: str) -> list[Column]:
     """All columns of the rows of a sheet, through its join."""
     return workbench().sheets.columns(sheet_id)
 
 
-@reads("sheets", "history", ttl="10m")
+@reads("sheets", LAKE, ttl="10m")
 def sheet_check(revisions: tuple[int, ...], sheet_id: str) -> Validation:
     """Whether a sheet can be worked with."""
     return workbench().sheets.check(sheet_id)
 
 
-@reads("sheets", "history")
+@reads("sheets", LAKE)
 def sheet_page(revisions: tuple[int, ...], sheet_id: str, limit: int, offset: int) -> pd.DataFrame:
     """One page of the rows of a sheet."""
     return workbench().sheets.preview(sheet_id, limit=limit, offset=offset)
@@ -177,40 +189,58 @@ def sheet_dependants(revisions: tuple[int, ...], sheet_id: str) -> Dependants:
     return workbench().sheets.dependants(sheet_id)
 
 
+@reads("sheets", "history")
+def sheet_checked_by(revisions: tuple[int, ...], sheet_id: str) -> str:
+    """Who had a sheet checked last."""
+    return workbench().sheets.last_checked_by(sheet_id)
+
+
 # --- An open sheet: a join, a filter or a sample is looked at before it is saved -------------------------------------
 
 
-@reads("history")
+@reads(LAKE)
 def table_columns(revisions: tuple[int, ...], table: str) -> list[Column]:
     """The columns of a table or volume."""
     return workbench().catalog.columns(table)
 
 
-@reads("history")
+@reads(LAKE)
 def relation_columns(revisions: tuple[int, ...], source: Source) -> list[Column]:
     """The columns of a table, volume or join."""
     return workbench().lake.columns(source)
 
 
-@reads("history")
+@reads(LAKE)
 def frequent_values(revisions: tuple[int, ...], source: Source, column: str, limit: int) -> list[tuple[str, int]]:
     """The most frequent values of a column with their counts."""
     return workbench().lake.distinct(source, column, limit=limit)
 
 
-@reads("history", ttl="10m")
+@reads(LAKE)
+def draft_over(revisions: tuple[int, ...], draft: SheetDraft, source: str) -> SheetDraft:
+    """A draft over another table or volume."""
+    return workbench().sheets.with_source(draft, source)
+
+
+@reads("sheets", "canonical_labels", "training_sheets", "gaps", "labeling_tasks", "training_jobs", LAKE)
+def sheet_stake(revisions: tuple[int, ...], sheet_id: str, draft: SheetDraft) -> Stake | None:
+    """What refers to items that a sheet would not have any more."""
+    return workbench().sheets.stake(sheet_id, draft)
+
+
+@reads(LAKE, ttl="10m")
 def key_suggestions(revisions: tuple[int, ...], left: str, right: str) -> list[KeySuggestion]:
     """Columns that may join two tables, the best first."""
     return workbench().sheets.suggest_keys(left, right)
 
 
-@reads("history", ttl="10m")
+@reads(LAKE, ttl="10m")
 def join_preview(revisions: tuple[int, ...], join: Join, item_id_column: str, limit: int) -> JoinPreview:
     """Rows, query and numbers of a join."""
     return workbench().sheets.preview_join(join, item_id_column, limit=limit)
 
 
-@reads("history")
+@reads(LAKE)
 def sampling_preview(revisions: tuple[int, ...], draft: SheetDraft) -> list[Stratum]:
     """What a sample takes of each class."""
     return workbench().sheets.sampling_preview(draft)
@@ -222,14 +252,14 @@ def label_stats(revisions: tuple[int, ...], sheet_id: str, label_type: str = "")
     return workbench().canonical_labels.stats(sheet_id, label_type)
 
 
-@reads("quarantined_items", "sheets", "history")
+@reads("quarantined_items", "sheets", LAKE)
 def set_aside_count(revisions: tuple[int, ...], sheet_id: str) -> int:
     """How many rows of a sheet are set aside."""
     selection = workbench().sheets.get(sheet_id).selection()
     return workbench().data_quality.quarantine.count_within(workbench().lake, selection, sheet_id)
 
 
-@reads("sheets", "prompt_templates", "canonical_labels", "history", ttl="15s")
+@reads("sheets", "prompt_templates", "canonical_labels", "quarantined_items", LAKE, ttl="15s")
 def preflight(revisions: tuple[int, ...], request: GenerationRequest) -> Preflight:
     """What a generation would do; the model may come and go, so this is not kept for long."""
     return workbench().training_sheets.preflight(request)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from workbench_core import cached
 from workbench_core.data_quality import (
+    Criticality,
+    Decision,
     ItemDetails,
     ItemKind,
     ItemState,
     QualityRun,
+    QueueFilter,
     QueuePage,
     Rule,
     RuleDraft,
@@ -55,6 +58,12 @@ def failures(revisions: tuple[int, ...], quality_run_id: str, position: int, lim
 
 
 @cached.reads("quality_runs", "quality_failures")
+def kept_failing(revisions: tuple[int, ...], quality_run_id: str, position: int) -> int:
+    """How many items that fail one check of a run can be listed."""
+    return cached.workbench().data_quality.kept_failing(quality_run_id, position)
+
+
+@cached.reads("quality_runs", "quality_failures")
 def comparison(revisions: tuple[int, ...], before_id: str, after_id: str) -> RunComparison:
     """How one run differs from another."""
     return cached.workbench().data_quality.compare(before_id, after_id)
@@ -90,7 +99,7 @@ def rule_counts(revisions: tuple[int, ...], sheet_ids: tuple[str, ...]) -> dict[
     return cached.workbench().data_quality.rule_counts(sheet_ids)
 
 
-@cached.reads("sheets", "history")
+@cached.reads("sheets", cached.LAKE)
 def rule_problems(revisions: tuple[int, ...], sheet_id: str, draft: RuleDraft) -> list[str]:
     """Why a rule cannot run on a sheet."""
     return cached.workbench().data_quality.problems(sheet_id, draft)
@@ -103,14 +112,23 @@ def counts(revisions: tuple[int, ...], sheet_id: str) -> dict[ItemKind, int]:
 
 
 @cached.reads("quality_runs", "quality_failures", "quarantined_items")
-def queue(
-    revisions: tuple[int, ...], sheet_id: str, wanted: tuple[ItemKind, ItemState, str, str], limit: int, offset: int
-) -> QueuePage:
-    """A page of the fix queue; wanted are kind, state, the name of a check, and what to search for."""
-    kind, state, rule, search = wanted
-    return cached.workbench().data_quality.fix_queue.items(
-        sheet_id, kind=kind, state=state, rule=rule, search=search, limit=limit, offset=offset
-    )
+def counts_by_severity(revisions: tuple[int, ...], sheet_id: str) -> dict[Criticality, int]:
+    """How many open items fail an error, and how many fail warnings alone."""
+    return cached.workbench().data_quality.fix_queue.counts_by_severity(sheet_id)
+
+
+@cached.reads("quality_runs", "quality_failures", "quarantined_items")
+def count_of_all(
+    revisions: tuple[int, ...], sheet_id: str, decision: Decision, wanted: QueueFilter, keep_first: bool
+) -> int:
+    """How many items a decision about everything that is listed would be about."""
+    return cached.workbench().data_quality.fix_queue.count_of_all(sheet_id, decision, wanted, keep_first=keep_first)
+
+
+@cached.reads("quality_runs", "quality_failures", "quarantined_items")
+def queue(revisions: tuple[int, ...], sheet_id: str, wanted: QueueFilter, limit: int, offset: int) -> QueuePage:
+    """A page of the fix queue."""
+    return cached.workbench().data_quality.fix_queue.items(sheet_id, wanted, limit=limit, offset=offset)
 
 
 @cached.reads("quarantined_items", "quality_runs")
@@ -130,12 +148,12 @@ def item(revisions: tuple[int, ...], sheet_id: str, item_ref: str) -> ItemDetail
 
 
 @cached.reads("quarantined_items")
-def aside_count(revisions: tuple[int, ...], sheet_id: str) -> int:
+def set_aside_count(revisions: tuple[int, ...], sheet_id: str) -> int:
     """How many items of a sheet are set aside."""
     return cached.workbench().data_quality.quarantine.count(sheet_id)
 
 
 @cached.reads("quarantined_items")
-def aside_counts(revisions: tuple[int, ...], sheet_ids: tuple[str, ...]) -> dict[str, int]:
+def set_aside_counts(revisions: tuple[int, ...], sheet_ids: tuple[str, ...]) -> dict[str, int]:
     """How many items of each of these sheets are set aside."""
     return cached.workbench().data_quality.quarantine.counts(sheet_ids)

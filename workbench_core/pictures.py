@@ -1,8 +1,10 @@
-"""Pictures from people's files, made small and safe to show."""
+"""Pictures from people's files: which file a value names, made small and safe to show."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +13,53 @@ if TYPE_CHECKING:
 MAX_PIXELS = 80_000_000  # above, a small file may unpack to gigabytes
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF")
+_VOLUMES = "/Volumes/"
+_SIDE = 64  # enough to decode all of an image
+
+
+@dataclass(frozen=True, slots=True)
+class PicturePlace:
+    """A file of a volume."""
+
+    volume: str
+    path: str
+
+
+def picture_place(
+    value: object, volumes: Sequence[str], *, is_in: Callable[[str, str], bool] | None = None
+) -> PicturePlace | None:
+    """The file that a value names: a path in one of the volumes, or `/Volumes/catalog/schema/volume/path`.
+
+    With several volumes it is the first that has the file, as `is_in(volume, path)` says; without `is_in` the first
+    one. Whether the file is there is not asked else. Addresses of the internet are never followed.
+    """
+    text = value if isinstance(value, str) else ""
+    if text.startswith(_VOLUMES):
+        parts = text.removeprefix(_VOLUMES).split("/", 3)
+        return PicturePlace(".".join(parts[:3]), parts[3]) if len(parts) == 4 and all(parts) else None
+    path = text.removeprefix("./")
+    if not path or "://" in path or path.startswith("/"):
+        return None
+    if is_in is None or len(volumes) == 1:
+        return PicturePlace(volumes[0], path) if volumes else None
+    return next((PicturePlace(volume, path) for volume in volumes if is_in(volume, path)), None)
+
+
+def is_readable(content: bytes, *, is_whole: bool = True) -> bool:
+    """Whether this is an image that can be decoded.
+
+    Of one with more than `MAX_PIXELS`, and of the beginning of a file (`is_whole=False`), only the header is read.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+            pixels = picture.width * picture.height
+    except Image.DecompressionBombError:
+        return True  # its header was read; Pillow refuses to decode as many pixels
+    except (OSError, ValueError, SyntaxError, EOFError):
+        return False
+    return pixels > MAX_PIXELS or not is_whole or thumbnail(content, side=_SIDE) is not None
 
 
 def thumbnail(content: bytes, *, side: int) -> bytes | None:

@@ -47,6 +47,21 @@ OTHER_SCRIPTS = ("cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "cp932", "euc
 SAVE_AS_UTF8 = "Save the file as UTF-8 (in a spreadsheet program: Save as, “CSV UTF-8”) and try again."
 
 
+def is_encodable(text: str) -> bool:
+    """Whether a text can be written: half of a pair of surrogates, which a damaged file name gives, cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def check_encodable(*texts: str, what: str) -> None:
+    """Raise Invalid when one of these texts cannot be stored; `what` is what they are to a person, as in “The name”."""
+    if not all(map(is_encodable, texts)):
+        raise Invalid(f"{what} has a damaged character, which cannot be stored.", hint="Type it again without it.")
+
+
 def title(codec: str) -> str:
     """The name of an encoding as people know it."""
     return TITLES.get(codec, codec.upper())

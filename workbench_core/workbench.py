@@ -28,6 +28,7 @@ from workbench_core.prompt_templates import PromptTemplates
 from workbench_core.runs import Runs, Worker
 from workbench_core.settings import INBOX, Settings, read_settings
 from workbench_core.sheets import Sheets
+from workbench_core.sheets.unsaved import UnsavedSheets
 from workbench_core.training_jobs import TrainingJobs
 from workbench_core.training_sheets import TrainingSheets
 
@@ -127,6 +128,11 @@ class Workbench:
     def sheets(self) -> Sheets:
         """Pointers to source data."""
         return Sheets(self.store, self.lake, self.history, self.permissions, self.clock)
+
+    @cached_property
+    def unsaved_sheets(self) -> UnsavedSheets:
+        """What people changed on sheets and did not save yet."""
+        return UnsavedSheets(self.store, self.permissions, self.clock)
 
     @cached_property
     def data_quality(self) -> DataQuality:
@@ -339,7 +345,7 @@ class Workbench:
 
     def close(self) -> None:
         """End child processes that this process owns, and give back connections."""
-        for name in ("serving", "chat_model"):
+        for name in ("serving", "chat_model", "lake"):
             part = self.__dict__.get(name)
             if part is not None and hasattr(part, "close"):
                 part.close()

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.components.errors import guard
-from pages.components.layout import ago, close_popover, flash, plain, status_badge, words, work_popover
+from pages.components.layout import close_popover, flash, status_badge, work_popover
+from pages.components.words import ago, plain, words
 from workbench_core import cached
 from workbench_core.alerts import LIFECYCLE, AlertMetric, AlertRule, Condition, Incident, RuleDraft, Severity
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from pages.components.data_navigation import go
-from pages.components.layout import plain
+from pages.components.words import plain
 from workbench_core.catalog import UPLOADS, CatalogNode, SchemaNode
 
 FEW = 12  # with up to so many catalogs and schemas everything is unfolded
@@ -17,6 +18,14 @@ MOST_SCHEMAS = 60
 def short(name: str) -> str:
     """The last part of a name with dots."""
     return name.rsplit(".", 1)[-1]
+
+
+def own_first(catalogs: Sequence[CatalogNode]) -> list[CatalogNode]:
+    """The catalogs with the one, and in it the schema, that uploads go to in front."""
+    arranged = [
+        replace(one, schemas=tuple(sorted(one.schemas, key=lambda schema: schema.name != UPLOADS))) for one in catalogs
+    ]
+    return sorted(arranged, key=lambda one: not UPLOADS.startswith(f"{one.name}."))
 
 
 def chosen_place(catalogs: Sequence[CatalogNode]) -> tuple[str, str]:
@@ -52,7 +61,7 @@ def _schema(catalog: str, schema: SchemaNode, *, search: str, is_chosen: bool) -
     with st.container(horizontal=True, gap=None):
         st.space("small")
         _node(
-            short(schema.name), _count(schema), icon="upload" if schema.name == UPLOADS else "schema",
+            short(schema.name), _count(schema), icon="star" if schema.name == UPLOADS else "schema",
             key=f"data_schema_{schema.name}", is_chosen=is_chosen, find=search, catalog=catalog,
             schema=short(schema.name),
         )  # fmt: skip
@@ -74,6 +83,8 @@ def _count(node: CatalogNode | SchemaNode) -> int:
 
 
 def _catalog_icon(catalog: CatalogNode, *, is_open: bool) -> str:
+    if UPLOADS.startswith(f"{catalog.name}."):
+        return "star"
     if all(found.entry.is_demo for schema in catalog.schemas for found in schema.entries):
         return "science"
     return "folder_open" if is_open else "folder"

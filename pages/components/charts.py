@@ -65,7 +65,6 @@ class Look:
 
 
 PLAIN = Look()
-SHARE = Look(is_share=True, digits=1, high=1.0)
 SHARES_IN_ROWS = Look(is_share=True, digits=1, high=1.0, height=0)
 
 
@@ -219,20 +218,28 @@ def interval_chart(
     _show(figure, key=key, alt=alt, look=_fitted(look, len(frame)), is_horizontal=True, is_empty=frame.empty)
 
 
-def histogram(bins: Sequence[tuple[float, float, int]], *, key: str, alt: str, look: Look = PLAIN) -> None:
-    """Draw how many rows lie in each bin (left edge, right edge, rows); the bins touch each other."""
+def histogram(
+    bins: Sequence[tuple[float, float, int]], *, key: str, alt: str, look: Look = PLAIN, is_time: bool = False
+) -> None:
+    """Draw how many rows lie in each bin (left edge, right edge, rows); the bins touch each other.
+
+    With `is_time` the edges are seconds since 1970.
+    """
     import plotly.graph_objects as go
 
+    scale, form = (1000, "|%d %b %Y, %H:%M") if is_time else (1, ":,.6~g")
     figure = go.Figure(
         go.Bar(
-            x=[(left + right) / 2 for left, right, _ in bins],
+            x=[scale * (left + right) / 2 for left, right, _ in bins],
             y=[rows for _, _, rows in bins],
-            width=[(right - left) * 0.96 for left, right, _ in bins],
+            width=[scale * (right - left) * 0.96 for left, right, _ in bins],
             marker_color=tone("info"),
-            customdata=[(left, right) for left, right, _ in bins],
-            hovertemplate="%{customdata[0]:,.6~g} to %{customdata[1]:,.6~g}<br>%{y:,} rows<extra></extra>",
+            customdata=[(scale * left, scale * right) for left, right, _ in bins],
+            hovertemplate=f"%{{customdata[0]{form}}} to %{{customdata[1]{form}}}<br>%{{y:,}} rows<extra></extra>",
         )
     )
+    if is_time:
+        figure.update_xaxes(type="date")
     _show(figure, key=key, alt=alt, look=look, is_empty=not bins)
 
 

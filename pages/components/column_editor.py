@@ -11,9 +11,10 @@ import streamlit as st
 from pages.components.data_navigation import go
 from pages.components.errors import guard, guard_callback
 from pages.components.grid import CellEdit, GridColumn, edit_grid, read_grid
-from pages.components.layout import Color, close_popover, plain, work_popover
+from pages.components.layout import Color, close_popover, work_popover
 from pages.components.sheet_draft import OpenSheet, change, current, opened, why_locked
 from pages.components.verdicts import identifier_verdict
+from pages.components.words import plain
 from workbench_core import cached
 from workbench_core.catalog import Column
 from workbench_core.sheets import ColumnRef, Join, Sheet, SheetDraft, SourceRole

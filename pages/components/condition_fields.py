@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -19,6 +20,7 @@ FREE_TEXT = (Operator.CONTAINS, Operator.STARTS_WITH, Operator.ENDS_WITH)
 OFFERED = 50  # values of a column that are offered
 LONGEST_OFFER = 80  # characters
 WIDTH = 250
+EXACT = 2**53 - 1  # the largest whole number that a browser keeps exactly
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 
 
@@ -88,7 +90,7 @@ def one(
         said = st.selectbox(label, words, index=index, key=key, width=WIDTH, placeholder="Choose")
         return None if said is None else said == "true"
     if column.kind == "number":
-        return number(column, start, label=label, key=key)
+        return number(relation, column, start, label=label, key=key)
     if column.kind == "time":
         return moment(column, start, label=label, key=key)
     if operator in FREE_TEXT:
@@ -101,13 +103,38 @@ def one(
     return None if chosen is None else str(chosen)
 
 
-def number(column: Column, start: Scalar | None, *, label: str, key: str) -> int | float | None:
+def number(relation: Source, column: Column, start: Scalar | None, *, label: str, key: str) -> int | float | None:
     """A number; a whole one for a column of whole numbers."""
-    if column.data_type in _INTEGERS and (start is None or isinstance(start, int)):
+    is_whole = column.data_type in _INTEGERS
+    if is_beyond(start) or (is_whole and any(is_beyond(one) for one in frequent_numbers(relation, column))):
+        return exact_number(start, label=label, key=key)
+    if is_whole and (start is None or isinstance(start, int)):
         return st.number_input(label, value=start, step=1, key=key, width=WIDTH)
     return st.number_input(
         label, value=float(start) if isinstance(start, int | float) else None, key=key, width=WIDTH, format="%.6g"
     )
+
+
+def exact_number(start: Scalar | None, *, label: str, key: str) -> int | None:
+    """A whole number as text: the browser would round those beyond 2^53."""
+    typed = (st.text_input(label, "" if start is None else str(start), key=f"{key}_exact", width=WIDTH) or "").strip()
+    if not typed:
+        return None
+    if not re.fullmatch(r"[-+]?[0-9]{1,40}", typed):
+        st.caption(":red[:material/error:] Enter a whole number.")
+        return None
+    return int(typed)
+
+
+def is_beyond(value: Scalar | None) -> bool:
+    """Whether a number is so large that a number field of a browser would change it."""
+    return isinstance(value, int) and abs(value) > EXACT
+
+
+def frequent_numbers(relation: Source, column: Column) -> list[int]:
+    """The most frequent values of a column of whole numbers."""
+    found = cached.frequent_values(relation, column.name, OFFERED)
+    return [int(value) for value, _ in found if re.fullmatch(r"-?[0-9]+", value)]
 
 
 def moment(column: Column, start: Scalar | None, *, label: str, key: str) -> date | datetime | None:

@@ -1,12 +1,13 @@
-"""Moving about on the Data page: addresses, the way back, and the switch between the lake and the sheets."""
+"""Moving about on the Data and Data quality pages: addresses, the way back, and the switch of lake and sheets."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from pages.components.address import choose_in_url, go_within
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import choose_in_url, flash
+from pages.components.layout import flash
 from pages.components.rights import why_not
 from workbench_core import cached
 from workbench_core.permissions import Action
@@ -23,6 +24,11 @@ def go(**query: str) -> None:
 def back(label: str, *, view: str) -> None:
     """The way back to a list."""
     st.button(label, type="tertiary", icon=":material/arrow_back:", key="data_back", on_click=go, kwargs={"view": view})
+
+
+def back_within(label: str, **query: str) -> None:
+    """The way back that keeps the rest of the address."""
+    st.button(label, type="tertiary", icon=":material/arrow_back:", key="data_back", on_click=go_within, kwargs=query)
 
 
 def view_switch() -> str:

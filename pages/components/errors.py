@@ -16,12 +16,20 @@ LONGEST = 500  # characters of a message that are shown
 
 
 @contextmanager
-def guard() -> Iterator[None]:
-    """Show whatever goes wrong inside as a calm sentence with a next step; the rest of the page stays."""
+def guard(*, way_out: bool = False) -> Iterator[None]:
+    """Show whatever goes wrong inside as a calm sentence with a next step; the rest of the page stays.
+
+    With a `way_out` there is a button to the page as the sidebar opens it, when the address asks for what is not there:
+    the sidebar's own link leaves the address of the present page as it is.
+    """
     try:
         yield
     except Exception as error:  # noqa: BLE001  the last stop before the person
         show_error(error)
+        if way_out and isinstance(error, NotFound) and st.query_params:
+            st.button(
+                "Show everything here", icon=":material/arrow_back:", key="way_out", on_click=st.query_params.clear
+            )
 
 
 @contextmanager

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 import streamlit as st
 
+from pages.components.address import page_in_url
 from pages.components.data_navigation import go
-from pages.components.layout import ago, counted, empty_state, file_size, plain
-from workbench_core import cached
+from pages.components.layout import empty_state
+from pages.components.words import ago, counted, file_size, plain
+from workbench_core import cached_files
 from workbench_core.catalog import FileEntry, FilePreview
 
 PAGE_WIDTH = 820  # pixels; of a wider page one sees only a part
+PLAYER_WIDTH = 480
 KINDS = {"picture": "Picture", "pdf": "PDF", "audio": "Sound", "text": "Text", "table": "Table"}
 
 
 def show_file(volume: str, path: str, siblings: Sequence[FileEntry]) -> None:
     """The file as its kind is best looked at, and the way to the files beside it. Raises NotFound, Invalid."""
-    preview = cached.file_preview(volume, path)
+    preview = cached_files.file_preview(volume, path)
     entry = next((file for file in siblings if file.path == path), None)
     _neighbours(volume, path, [file.path for file in siblings])
     st.caption(_facts(preview, entry))
@@ -27,9 +32,11 @@ def show_file(volume: str, path: str, siblings: Sequence[FileEntry]) -> None:
         return
     if preview.problem:
         st.warning(plain(preview.problem), icon=":material/broken_image:")
-    if not preview.content and not preview.text and preview.table is None:
+    if preview.kind == "audio":
+        _player(volume, path)
+    elif not preview.content and not preview.text and preview.table is None:
         return
-    if preview.kind == "pdf":
+    elif preview.kind == "pdf":
         _pages(volume, path, preview)
     else:
         _show(PurePosixPath(path).name, preview)
@@ -69,8 +76,6 @@ def _show(name: str, preview: FilePreview) -> None:
     if preview.kind == "picture":
         with st.container(border=True, width=PAGE_WIDTH):
             st.image(preview.content, width="stretch", alt=f"Picture {name}")
-    elif preview.kind == "audio":
-        st.audio(preview.content, format=preview.media_type, width=PAGE_WIDTH, alt=f"Sound {name}")
     elif preview.kind == "text":
         with st.container(border=True):
             st.text(preview.text)
@@ -80,26 +85,25 @@ def _show(name: str, preview: FilePreview) -> None:
         st.dataframe(preview.table.rows, hide_index=True, alt=f"The first rows of {name}")
 
 
+def _player(volume: str, path: str) -> None:
+    """Sound that the browser fetches in parts as it plays; `st.audio` would keep all of it in memory."""
+    address = f"/sounds/{quote(volume, safe='')}/{quote(path)}"
+    name = escape(PurePosixPath(path).name)
+    st.html(
+        f'<audio controls preload="metadata" src="{escape(address)}" aria-label="Sound {name}" '
+        'style="width: 100%"></audio>',
+        width=PLAYER_WIDTH,
+    )
+
+
 def _pages(volume: str, path: str, preview: FilePreview) -> None:
     """One page of a PDF at a time; which one stands in the address as `?page=`."""
     shown, page = preview, 1
     if preview.page_count > 1:
-        page = _chosen_page(volume, path, preview.page_count)
-        shown = cached.file_preview(volume, path, page)
+        page = page_in_url(preview.page_count)
+        shown = cached_files.file_preview(volume, path, page)
     if shown.problem:
         st.warning(plain(shown.problem), icon=":material/broken_image:")
         return
     with st.container(border=True, width=PAGE_WIDTH):
         st.image(shown.content, width="stretch", alt=f"Page {page} of {PurePosixPath(path).name}")
-
-
-def _chosen_page(volume: str, path: str, pages: int) -> int:
-    key = f"data_pdf_{volume}_{path}"
-    asked = st.query_params.get("page", "")
-    is_page = asked.isascii() and asked.isdigit() and len(asked) < 9 and 1 <= int(asked) <= pages
-    st.session_state[key] = int(asked) if is_page else 1
-
-    def write() -> None:
-        st.query_params["page"] = str(st.session_state[key])
-
-    return st.pagination(pages, key=key, on_change=write)

@@ -13,7 +13,7 @@ from pages.components.sheet_draft import OpenSheet, change, opened, why_locked
 from pages.components.verdicts import filter_verdict
 from workbench_core import cached
 from workbench_core.catalog import Column
-from workbench_core.sheets import Condition, ConditionSet, Sheet, conditions_of, expression_of
+from workbench_core.sheets import Condition, ConditionSet, Sheet
 
 MODES = {"builder": "Builder", "expression": "Expression"}
 MATCH = {"all": "All must hold", "any": "One is enough"}
@@ -38,7 +38,7 @@ def edit_filter(sheet: Sheet) -> None:
                 st.code(kept.draft.filter, language="sql", wrap_lines=True)
             filter_verdict(kept.draft.relation, kept.draft.filter)
             return
-        can_build = conditions_of(kept.draft.filter, dialect=dialect()) is not None
+        can_build = cached.workbench().sheets.filter_conditions(kept.draft.filter) is not None
         mode = st.segmented_control(
             "How to write the filter", list(MODES), format_func=lambda one: MODES[one], key=f"{kept.key}_mode",
             default="builder" if can_build else "expression", required=True, label_visibility="collapsed",
@@ -51,11 +51,6 @@ def edit_filter(sheet: Sheet) -> None:
             write(kept)
         now = opened(sheet).draft
         filter_verdict(now.relation, now.filter)
-
-
-def dialect() -> str:
-    """The SQL in which filters are written."""
-    return cached.workbench().lake.dialect
 
 
 def write(kept: OpenSheet) -> None:
@@ -82,7 +77,7 @@ def build(kept: OpenSheet) -> None:
     if builder.said is None:  # the first time: this is what the filter says
         st.session_state[key] = replace(builder, said=said)
     elif not same_conditions(said, builder.said):
-        expression = expression_of(said.conditions, said.match, dialect=dialect())
+        expression = cached.workbench().sheets.filter_expression(said)
         st.session_state[key] = replace(builder, said=said, expression=expression)
         change(kept.found.id, replace(kept.draft, filter=expression))
 
@@ -92,7 +87,7 @@ def started(kept: OpenSheet, *, key: str) -> Builder:
     present: Builder | None = st.session_state.get(key)
     if present is not None and present.expression == kept.draft.filter:
         return present
-    found = conditions_of(kept.draft.filter, dialect=dialect()) or ConditionSet(())
+    found = cached.workbench().sheets.filter_conditions(kept.draft.filter) or ConditionSet(())
     first = 1 + max((row.number for row in present.rows), default=0) if present else 0
     rows = tuple(BuilderRow(first + number, one) for number, one in enumerate(found.conditions))
     builder = Builder(rows, kept.draft.filter)

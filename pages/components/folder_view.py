@@ -1,6 +1,7 @@
 """A folder of the lake: its sub-folders and files with search and breadcrumbs, and one file opened.
 
-`?path=` is the open sub-folder, `?find=` searches below it, `?file=` opens a file.
+`?path=` is the open sub-folder, `?find=` searches below it, `?file=` opens a file, `?make=folder` a new sheet of the
+sub-folder.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
+from pages.components.address import search_in_url
 from pages.components.catalog_tree import short
 from pages.components.data_navigation import go
 from pages.components.errors import guard
 from pages.components.file_preview import show_file
+from pages.components.folder_sheet import folder_sheet, folder_sheet_button
 from pages.components.gallery import gallery
-from pages.components.layout import counted, empty_state, file_size, plain, search_in_url
-from workbench_core import cached
+from pages.components.layout import empty_state
+from pages.components.words import counted, file_size, plain
+from workbench_core import cached_files
 from workbench_core.catalog import FolderEntry
 
 
@@ -25,12 +29,19 @@ def show_folder(volume: str) -> None:
         parent = parent_of(file)
         _crumbs(volume, parent, last=PurePosixPath(file).name)
         with guard():
-            show_file(volume, file, cached.folder(volume, parent, "").files)
+            show_file(volume, file, cached_files.folder(volume, parent, "").files)
         return
-    path = st.query_params.get("path", "")
+    path = st.query_params.get("path", "").strip("/")
+    if path and st.query_params.get("make") == "folder":
+        _crumbs(volume, path)
+        with guard():
+            folder_sheet(volume, path)
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         _crumbs(volume, path)
         st.space("stretch")
+        if path:
+            folder_sheet_button(volume, path)
         search = search_in_url("find", label="Search files", placeholder="Search files below", width=260)
     with guard():
         _show_listing(volume, path, search)
@@ -42,7 +53,7 @@ def parent_of(file: str) -> str:
 
 
 def _show_listing(volume: str, path: str, search: str) -> None:
-    found = cached.folder(volume, path, search)
+    found = cached_files.folder(volume, path, search)
     if not found.folders and not found.files:
         empty_state("No file matches." if search else "This folder is empty.", icon=":material/folder_off:")
         return

@@ -7,9 +7,10 @@ from pathlib import PurePosixPath
 
 import streamlit as st
 
+from pages.components.address import page_in_url
 from pages.components.data_navigation import go
-from pages.components.layout import plain
-from workbench_core import cached
+from pages.components.words import plain
+from workbench_core import cached_files
 
 PER_PAGE = 24
 _ICONS = {
@@ -20,25 +21,22 @@ _ICONS = {
 }  # fmt: skip
 
 
-def gallery(volume: str, paths: Sequence[str], *, key: str, total: int = 0, is_open: bool = False) -> None:
+def gallery(volume: str, paths: Sequence[str], *, key: str, is_one_page: bool = False, is_open: bool = False) -> None:
     """Show these files of a volume; a file that is no picture is shown by its kind and name.
 
-    With a `total` the paths are one page already and are all shown; else they are paged here. With `is_open` the name
-    of a file opens it on the Data page.
+    They are all shown when they are one page already; else they are paged by `?page=`. With `is_open` the name of a
+    file opens it on the Data page.
     """
-    shown = list(paths)
-    pages = 1 if total else -(-len(shown) // PER_PAGE)
-    if pages > 1:
-        page = st.pagination(pages, key=f"{key}_page")
-        shown = shown[PER_PAGE * (page - 1) : PER_PAGE * page]
-    with st.grid("auto", min_column_width=170):
-        for path in shown:
+    tiles = st.container()
+    first = 0 if is_one_page else PER_PAGE * (page_in_url(-(-len(paths) // PER_PAGE)) - 1)
+    with tiles, st.grid("auto", min_column_width=170):
+        for path in paths if is_one_page else paths[first : first + PER_PAGE]:
             _tile(volume, path, key=key, is_open=is_open)
 
 
 def _tile(volume: str, path: str, *, key: str, is_open: bool) -> None:
     name = PurePosixPath(path)
-    content = cached.thumbnail(volume, path)
+    content = cached_files.thumbnail(volume, path)
     with st.container(border=True, gap="small", height="stretch"):
         if content is None:
             st.markdown(f"# :gray[:material/{_ICONS.get(name.suffix.lower(), 'draft')}:]", text_alignment="center")

@@ -8,19 +8,9 @@ import streamlit as st
 from pages.components.charts import Look, interval_chart
 from pages.components.errors import guard, guard_callback
 from pages.components.identity import current_user
-from pages.components.layout import (
-    STATUS_COLORS,
-    ago,
-    empty_state,
-    flash,
-    metric_row,
-    page_header,
-    percent,
-    plain,
-    run_progress,
-    words,
-)
+from pages.components.layout import STATUS_COLORS, empty_state, flash, metric_row, page_header, run_progress
 from pages.components.rights import why_not
+from pages.components.words import ago, percent, plain, words
 from workbench_core import cached
 from workbench_core.gaps import LIFECYCLE, ChainLink, ChainStep, ClosureVerdict, Gap, GapClosure, GapType
 from workbench_core.permissions import Action

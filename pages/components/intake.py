@@ -15,14 +15,27 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, search_in_url
+from pages.components.catalog_tree import short
 from pages.components.data_navigation import back, go
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.intake_review import Candidate, review
-from pages.components.layout import ago, choose_in_url, empty_state, file_size, page_header, plain, search_in_url
+from pages.components.intake_candidate import Candidate
+from pages.components.intake_review import review
+from pages.components.layout import empty_state, page_header
 from pages.components.rights import why_not
+from pages.components.words import ago, file_size, plain
 from workbench_core import cached
-from workbench_core.catalog import ImportableFile, Incoming, TableEntry, Wishes
+from workbench_core.catalog import (
+    MAX_STREAMED_BYTES,
+    MAX_WHOLE_BYTES,
+    ChangePreview,
+    ImportableFile,
+    Incoming,
+    TableEntry,
+    Wishes,
+    is_archive,
+)
 from workbench_core.permissions import Action
 
 if TYPE_CHECKING:
@@ -39,8 +52,16 @@ CONTENTS = (
 
 def show_intake() -> None:
     """The whole way of new data: where from, what it becomes, done."""
-    back("All tables and folders", view="lake")
-    page_header("Add data", "See what a file becomes before anything is kept.")
+    table = st.query_params.get("to", "")
+    if table:
+        st.button(
+            plain(short(table)), type="tertiary", icon=":material/arrow_back:", key="data_back", on_click=go,
+            kwargs={"table": table},
+        )  # fmt: skip
+        page_header(f"New rows for {plain(short(table))}", "See what they do to the table before anything is kept.")
+    else:
+        back("All tables and folders", view="lake")
+        page_header("Add data", "See what a file becomes before anything is kept.")
     if refusal := why_not(Action.EDIT_SHEETS):
         empty_state(f"{refusal} An administrator can make you a data producer.", icon=":material/lock:")
         return
@@ -49,6 +70,8 @@ def show_intake() -> None:
         choose_importable()
     elif files := choose_files(is_folder=source == "folder"):
         review(uploaded(files))
+    else:
+        st.caption(limits())
 
 
 # --- from the person's own disk -------------------------------------------------------------------------------------
@@ -63,6 +86,16 @@ def choose_files(*, is_folder: bool) -> Sequence[UploadedFile]:
     return st.file_uploader(CONTENTS, accept_multiple_files=True, key="intake_files")
 
 
+def limits() -> str:
+    """How large files may be, here and elsewhere."""
+    megabytes = int(st.get_option("server.maxUploadSize"))
+    return (
+        f"Up to {megabytes:,} MB a file through the browser. Larger ones come from the import folders: "
+        f"CSV, TSV, JSON Lines and Parquet up to {file_size(MAX_STREAMED_BYTES)}, "
+        f"other tables up to {file_size(MAX_WHOLE_BYTES)}."
+    )
+
+
 def uploaded(files: Sequence[UploadedFile]) -> Candidate:
     """Uploaded files that may come into the lake; several are handed over as one archive."""
     catalog, name = cached.workbench().catalog, upload_name(files)
@@ -70,6 +103,10 @@ def uploaded(files: Sequence[UploadedFile]) -> Candidate:
     def inspect(wishes: Wishes) -> Incoming:
         with on_disk(files) as path:
             return catalog.inspect_upload(path, file_name=name, wishes=wishes)
+
+    def compare(wishes: Wishes) -> ChangePreview:
+        with on_disk(files) as path:
+            return catalog.preview_change(path, file_name=name, wishes=wishes)
 
     def keep(wishes: Wishes, tags: Sequence[str]) -> Sequence[TableEntry]:
         with on_disk(files) as path:
@@ -79,12 +116,13 @@ def uploaded(files: Sequence[UploadedFile]) -> Candidate:
         content = [(path, file.getvalue()) for file in files if (path := plain_path(file.name)) in paths]
         return catalog.upload_files(content, name=folder, by=current_user(), tags=tags)
 
-    is_packed = name.endswith(".zip") and len(files) == 1
+    is_packed = is_archive(name) and len(files) == 1
     return Candidate(
         file_name=name,
         stamp="-".join(sorted(file.file_id for file in files)),
         size_bytes=sum(file.size for file in files),
         inspect=inspect,
+        compare=compare,
         keep=keep,
         extend=None if is_packed else extend,
     )
@@ -128,14 +166,14 @@ def choose_importable() -> None:
     if path:
         st.button(
             "All files of the import folders", type="tertiary", icon=":material/arrow_back:", key="intake_back",
-            on_click=go, kwargs={"view": "add", "from": "server"},
+            on_click=go, kwargs=_here(),
         )  # fmt: skip
         st.markdown(f":material/draft: **{plain(path)}**")
         review(importable(folder, path))
         return
     search = search_in_url("find", label="Search import folders", placeholder="Search by name")
     with guard():
-        found = cached.workbench().catalog.importable(search=search)
+        found = cached.workbench().catalog.importable(search=search, by=current_user())
         if found:
             st.caption("Tick one to see what it becomes.")
             importable_list(found)
@@ -147,8 +185,16 @@ def choose_importable() -> None:
     folders = ", ".join(plain(str(one)) for one in cached.workbench().settings.import_folders)
     st.caption(
         f"Files on the machine that runs the workbench, in {folders}. "
-        "The environment variable WORKBENCH\\_IMPORT\\_FOLDERS names other folders."
+        "The environment variable WORKBENCH\\_IMPORT\\_FOLDERS names other folders. "
+        f"CSV, TSV, JSON Lines and Parquet may have {file_size(MAX_STREAMED_BYTES)}, "
+        f"other tables {file_size(MAX_WHOLE_BYTES)}."
     )
+
+
+def _here() -> dict[str, str]:
+    """The address of the list, with the table that the rows are for."""
+    table = st.query_params.get("to", "")
+    return {"view": "add", "from": "server"} | ({"to": table} if table else {})
 
 
 def importable(folder: str, path: str) -> Candidate:
@@ -156,12 +202,15 @@ def importable(folder: str, path: str) -> Candidate:
     catalog = cached.workbench().catalog
 
     def inspect(wishes: Wishes) -> Incoming:
-        return catalog.inspect_path(folder, path, wishes=wishes)
+        return catalog.inspect_path(folder, path, wishes=wishes, by=current_user())
+
+    def compare(wishes: Wishes) -> ChangePreview:
+        return catalog.preview_path_change(folder, path, wishes=wishes, by=current_user())
 
     def keep(wishes: Wishes, tags: Sequence[str]) -> Sequence[TableEntry]:
         return catalog.import_path(folder, path, by=current_user(), tags=tags, wishes=wishes)
 
-    return Candidate(PurePosixPath(path).name, f"{folder}/{path}", 0, inspect, keep)
+    return Candidate(PurePosixPath(path).name, f"{folder}/{path}", 0, inspect, compare, keep)
 
 
 def importable_list(found: Sequence[ImportableFile]) -> None:
@@ -171,7 +220,7 @@ def importable_list(found: Sequence[ImportableFile]) -> None:
         rows = st.session_state["intake_importable"]["selection"]["rows"]
         if rows and rows[0] < len(found):
             chosen = found[rows[0]]
-            go(**{"view": "add", "from": "server", "in": chosen.folder, "import": chosen.path})
+            go(**_here(), **{"in": chosen.folder, "import": chosen.path})
 
     frame = pd.DataFrame(
         {

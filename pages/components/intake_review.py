@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pandas as pd
@@ -13,9 +13,21 @@ from pages.components.catalog_tree import short
 from pages.components.data_navigation import go
 from pages.components.errors import guard
 from pages.components.grid import CellEdit, GridColumn, edit_grid
-from pages.components.layout import counted, file_size, flash, plain, words
+from pages.components.intake_candidate import Candidate, decide, forget, inspected, plan_of, wishes_for
+from pages.components.intake_change import (
+    change_button,
+    change_choice,
+    change_fields,
+    column_effects,
+    looked_at,
+    rows_line,
+    sheet_effects,
+    sheets_in_short,
+)
+from pages.components.layout import flash
 from pages.components.records import cell_text
 from pages.components.table_details import KIND_COLORS, imposed
+from pages.components.words import counted, file_size, plain, words
 from workbench_core import cached
 from workbench_core.catalog import (
     TABLE_ENDINGS,
@@ -34,35 +46,11 @@ from workbench_core.text_encodings import TITLES
 
 BECOMES = {"table": "A table", "file": "A file in a folder"}
 PART_NAMES = {"excel": "Worksheet", "json": "List"}
+FIRST_ROWS = {"As recognised": None, "Names of the columns": True, "Values": False}
+HEADER_ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
 MOST_FILES = 200
 MOST_COLUMNS = 10  # that are named in one line
-_LAST = "intake_last"  # what was found last, so that typing a name does not read the files again
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Files that may come into the lake.
-
-    `stamp` changes with them. `inspect` looks, `keep` writes what was looked at, with tags. `extend` puts those
-    of these paths into a folder that may be there already.
-    """
-
-    file_name: str
-    stamp: str
-    size_bytes: int
-    inspect: Callable[[Wishes], Incoming]
-    keep: Callable[[Wishes, Sequence[str]], Sequence[TableEntry]]
-    extend: Callable[[str, Sequence[str], Collection[str]], TableEntry] | None = None
-
-    @property
-    def may_be_table(self) -> bool:
-        """True for one file that can become a table by its name."""
-        return PurePosixPath(self.file_name).suffix.lower() in TABLE_ENDINGS
-
-    def key(self, name: str) -> str:
-        """A key of the session that belongs to these files only."""
-        return f"intake_{name}_{self.stamp}"
 
 
 def review(candidate: Candidate) -> None:
@@ -74,7 +62,7 @@ def review(candidate: Candidate) -> None:
         )  # fmt: skip
     found: list[Incoming] = []
     with guard():
-        found.append(_inspected(candidate))
+        found.append(inspected(candidate))
     if not found:
         _show_refused(candidate)
     elif len(found[0].tables) == 1 and not found[0].files:
@@ -87,7 +75,7 @@ def _show_refused(candidate: Candidate) -> None:
     """What is left to do when files cannot be read."""
     st.caption("Nothing was kept. Mend the file, then choose it again.")
     if candidate.may_be_table:
-        _encoding_choice(candidate)
+        _reading_choices(candidate, is_open=True)
     if st.session_state.get(candidate.key("tables")) is not None:
         st.button(
             "Undo the choice of tables",
@@ -97,46 +85,11 @@ def _show_refused(candidate: Candidate) -> None:
         )
 
 
-# --- what was decided so far ----------------------------------------------------------------------------------------
-
-
-def _wishes(candidate: Candidate) -> Wishes:
-    """How each file is read, and which become tables; without a name, because a name changes nothing to look at."""
-    tables = st.session_state.get(candidate.key("tables"))
-    if st.session_state.get(candidate.key("becomes")) == "file":
-        tables = ()
-    return Wishes(plans=st.session_state.get(candidate.key("plans"), {}), tables=tables)
-
-
-def _plan(candidate: Candidate, path: str) -> IntakePlan:
-    plan: IntakePlan = st.session_state.get(candidate.key("plans"), {}).get(path, IntakePlan())
-    return plan
-
-
-def _decide(candidate: Candidate, path: str, plan: IntakePlan) -> None:
-    """Read a file in another way from now on."""
-    plans = st.session_state.get(candidate.key("plans"), {})
-    st.session_state[candidate.key("plans")] = plans | {path: plan}
-
-
-def _inspected(candidate: Candidate) -> Incoming:
-    """What the files become. Raises Invalid for one that cannot be read."""
-    wishes = _wishes(candidate)
-    asked, last = (candidate.stamp, wishes), st.session_state.get(_LAST)
-    if last is None or last[0] != asked:
-        size = f", {file_size(candidate.size_bytes)}" if candidate.size_bytes else ""
-        with st.spinner(f"Reading {plain(candidate.file_name)}{size} …"):
-            last = (asked, candidate.inspect(wishes))
-        st.session_state[_LAST] = last
-    found: Incoming = last[1]
-    return found
-
-
 # --- one table ------------------------------------------------------------------------------------------------------
 
 
 def _review_table(candidate: Candidate, incoming: Incoming) -> None:
-    """The table that a file becomes; every choice is seen at once in types and rows."""
+    """The table that a file becomes, or the one that its rows change; every choice is seen at once."""
     table = incoming.tables[0]
     found = table.inspection
     left, right = st.columns([2, 3], gap="medium")
@@ -144,27 +97,45 @@ def _review_table(candidate: Candidate, incoming: Incoming) -> None:
         st.subheader("What it becomes", anchor=False)
         st.markdown(f"A table of **{counted(found.row_count, 'row')}** and **{counted(len(found.columns), 'column')}**")
         _part_choice(candidate, table)
-        name = _name_field(candidate, short(table.name))
-        tags = _tags_field(candidate)
+        name, is_there = _name_field(candidate, _proposed(table), may_change=True)
+        mode = change_choice(candidate, f"{UPLOADS}.{name}") if is_there else None
+    preview = looked_at(candidate, name, mode) if mode else None
+    with left:
+        if preview:
+            rows_line(preview)
+            change_fields(candidate, preview)
+            sheets_in_short(preview.sheets)
+            change_button(candidate, preview, tags=_tags_so_far(candidate))
+        tags = _tags_field(candidate, there=_tags_of(name) if is_there else ())
         _notes((*incoming.notes, *found.notes))
-        _encoding_choice(candidate)
-        if _keep_button(f"Add table with {counted(found.row_count, 'row')}", is_named=bool(name)):
-            _keep(candidate, replace(_wishes(candidate), name=name), tags)
+        _reading_choices(candidate)
+        if not is_there and _keep_button(f"Add table with {counted(found.row_count, 'row')}", is_named=bool(name)):
+            _keep(candidate, replace(wishes_for(candidate), name=name), tags)
     with right:
-        st.subheader("Types", anchor=False)
-        _types(candidate, table)
+        if preview:
+            sheet_effects(preview.sheets)
+            st.subheader("Columns", anchor=False)
+            column_effects(candidate, table, preview)
+        else:
+            st.subheader("Types", anchor=False)
+            _types(candidate, table)
         st.subheader("First rows", anchor=False)
         st.dataframe(found.rows, hide_index=True, alt=f"The first rows of {table.path}")
 
 
+def _proposed(table: IncomingTable) -> str:
+    """The name that stands in the field at first: that of the table of the address, or of the file."""
+    return short(st.query_params.get("to") or table.name)
+
+
 def _part_choice(candidate: Candidate, table: IncomingTable) -> None:
     """Which worksheet or list of the file is read, where there are several."""
-    found, plan, key = table.inspection, _plan(candidate, table.path), candidate.key("part")
+    found, plan, key = table.inspection, plan_of(candidate, table.path), candidate.key("part")
     if not found.parts:
         return
 
     def choose() -> None:  # another part has other columns
-        _decide(candidate, table.path, IntakePlan(part=st.session_state.get(key) or "", encoding=plan.encoding))
+        decide(candidate, table.path, IntakePlan(part=st.session_state.get(key) or "", encoding=plan.encoding))
 
     st.selectbox(
         PART_NAMES.get(found.format, "Part"), found.parts, key=key, on_change=choose, index=None,
@@ -172,26 +143,47 @@ def _part_choice(candidate: Candidate, table: IncomingTable) -> None:
     )  # fmt: skip
 
 
+def _reading_choices(candidate: Candidate, *, is_open: bool = False) -> None:
+    """Another encoding or another first row for a file that was read wrongly."""
+    ending = PurePosixPath(candidate.file_name).suffix.lower()
+    if ending in TEXT_ENDINGS or ending in HEADER_ENDINGS:
+        with st.expander("Read it differently", type="compact", expanded=is_open):
+            if ending in HEADER_ENDINGS:
+                _header_choice(candidate)
+            if ending in TEXT_ENDINGS:
+                _encoding_choice(candidate)
+
+
+def _header_choice(candidate: Candidate) -> None:
+    """Whether the first row names the columns."""
+    path, key = PurePosixPath(candidate.file_name).name, candidate.key("header")
+
+    def choose() -> None:  # other names of columns
+        has_header = FIRST_ROWS[st.session_state.get(key) or "As recognised"]
+        decide(candidate, path, replace(plan_of(candidate, path), has_header=has_header, text_columns=()))
+
+    st.segmented_control(
+        "The first row", list(FIRST_ROWS), default="As recognised", required=True, key=key, on_change=choose
+    )
+
+
 def _encoding_choice(candidate: Candidate) -> None:
-    """Another encoding for a text file whose own was recognised wrongly."""
+    """The encoding of a text file."""
     path, key = PurePosixPath(candidate.file_name).name, candidate.key("encoding")
-    if PurePosixPath(path).suffix.lower() not in TEXT_ENDINGS:
-        return
 
     def choose() -> None:
         encoding = st.session_state.get(key) or ""
-        _decide(candidate, path, replace(_plan(candidate, path), encoding=encoding))
+        decide(candidate, path, replace(plan_of(candidate, path), encoding=encoding))
 
-    with st.expander("The letters look wrong", type="compact"):
-        st.selectbox(
-            "Encoding", list(TITLES), format_func=TITLES.__getitem__, key=key, on_change=choose, index=None,
-            placeholder="As recognised",
-        )  # fmt: skip
+    st.selectbox(
+        "Encoding", list(TITLES), format_func=TITLES.__getitem__, key=key, on_change=choose, index=None,
+        placeholder="As recognised",
+    )  # fmt: skip
 
 
 def _types(candidate: Candidate, table: IncomingTable) -> None:
     """Every column with its type and first value; a tick keeps it as it was typed."""
-    found, plan = table.inspection, _plan(candidate, table.path)
+    found, plan = table.inspection, plan_of(candidate, table.path)
     kept = set(plan.text_columns)
     frame = pd.DataFrame(
         {
@@ -214,7 +206,7 @@ def _types(candidate: Candidate, table: IncomingTable) -> None:
     def keep(cells: Sequence[CellEdit]) -> None:
         for cell in cells:
             (kept.add if cell.after is True else kept.discard)(cell.row_id)
-        _decide(candidate, table.path, replace(plan, text_columns=tuple(sorted(kept))))
+        decide(candidate, table.path, replace(plan, text_columns=tuple(sorted(kept))))
 
     edits = edit_grid(
         frame, key=candidate.key("types"), row_id="Column", columns=columns, save=keep, height=270
@@ -241,12 +233,12 @@ def _review_many(candidate: Candidate, incoming: Incoming) -> None:
         st.markdown(_summary(incoming))
         name = ""
         if incoming.files:
-            name = _name_field(candidate, short(incoming.volume), label="Name of the folder", may_exist=bool(extend))
+            name, _ = _name_field(candidate, short(incoming.volume), label="Name of the folder", may_exist=bool(extend))
         taken = _taken(incoming)
         tags = _tags_field(candidate)
         _notes(incoming.notes)
         if _keep_button("Add everything", is_named=bool(name or not incoming.files) and not taken):
-            _keep(candidate, replace(_wishes(candidate), name=name), tags, folder=name if extend else "")
+            _keep(candidate, replace(wishes_for(candidate), name=name), tags, folder=name if extend else "")
     with right:
         _table_choice(candidate, incoming)
         if incoming.files:
@@ -326,32 +318,47 @@ def _file_list(incoming: Incoming) -> None:
 # --- fields that every way has --------------------------------------------------------------------------------------
 
 
-def _name_field(candidate: Candidate, proposed: str, *, label: str = "Name", may_exist: bool = False) -> str:
-    """The name in the lake with its verdict; empty when it cannot be used."""
+def _name_field(
+    candidate: Candidate, proposed: str, *, label: str = "Name", may_exist: bool = False, may_change: bool = False
+) -> tuple[str, bool]:
+    """The name in the lake with its verdict, empty when it cannot be used; whether a table is there to be changed."""
     typed = st.text_input(label, proposed, key=candidate.key("name"), help="Letters, digits and _", live="300ms")
     if not any(character.isascii() and character.isalnum() for character in (typed or "").lower()):
         st.caption(":red[:material/error:] A name needs a letter or digit.")
-        return ""
+        return "", False
     name = table_name(typed)
     full = f"{UPLOADS}.{name}"
     there = next((entry for entry in cached.catalog_entries() if entry.name == full), None)
     if there is None:
         st.caption(f":green[:material/check_circle:] It will be {plain(full)}.")
-        return name
+        return name, False
+    if may_change and there.kind == "table":
+        return name, True
     if may_exist and there.kind == "volume":
         st.caption(f":blue[:material/info:] The files are added to the folder {plain(full)}.")
-        return name
+        return name, False
     st.caption(f":red[:material/error:] {plain(full)} is there already. Choose another name.")
-    return ""
+    return "", False
 
 
-def _tags_field(candidate: Candidate) -> list[str]:
-    """What it contains, and what that imposes on everything made from it."""
+def _tags_field(candidate: Candidate, *, there: Collection[str] = ()) -> list[str]:
+    """What it contains, and what that imposes on everything made from it; tags that are there stay."""
     tags = st.pills(
-        "It contains", list(TAGS), selection_mode="multi", format_func=TAGS.__getitem__, key=candidate.key("tags")
-    )
-    st.caption(imposed(tags))
+        "It contains too" if there else "It contains", [tag for tag in TAGS if tag not in there],
+        selection_mode="multi", format_func=TAGS.__getitem__, key=candidate.key("tags"),
+    )  # fmt: skip
+    st.caption(imposed([*there, *tags]))
     return list(tags)
+
+
+def _tags_so_far(candidate: Candidate) -> list[str]:
+    """The tags that are chosen in a field further down."""
+    return list(st.session_state.get(candidate.key("tags")) or ())
+
+
+def _tags_of(name: str) -> tuple[str, ...]:
+    """The tags of an upload that is there."""
+    return next((entry.tags for entry in cached.catalog_entries() if entry.name == f"{UPLOADS}.{name}"), ())
 
 
 def _notes(notes: Collection[str]) -> None:
@@ -372,13 +379,13 @@ def _keep(candidate: Candidate, wishes: Wishes, tags: Sequence[str], *, folder: 
     made: list[TableEntry] = []
     with guard(), st.spinner(f"Writing {plain(candidate.file_name)} into the lake …"):
         if folder and candidate.extend:
-            paths = {file.path for file in _inspected(candidate).files}
+            paths = {file.path for file in inspected(candidate).files}
             made.append(candidate.extend(folder, tags, paths))
         else:
             made.extend(candidate.keep(wishes, tags))
     if not made:
         return
-    st.session_state.pop(_LAST, None)
+    forget()
     names = ", ".join(entry.name for entry in made[:3])
     flash(f"{names}{' and others are' if len(made) > 3 else ' are' if len(made) > 1 else ' is'} in the lake.")
     if len(made) == 1:

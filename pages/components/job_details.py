@@ -5,12 +5,14 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url
 from pages.components.charts import Look, line_chart
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import ago, choose_in_url, duration, flash, page_header, plain, run_progress, words
+from pages.components.layout import flash, page_header, run_progress
 from pages.components.rights import why_not
 from pages.components.training_form import ask_parameter, split_bar
+from pages.components.words import ago, duration, plain, words
 from workbench_core import cached
 from workbench_core.permissions import Action
 from workbench_core.training_gate import Split

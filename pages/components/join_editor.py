@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -10,12 +11,15 @@ import streamlit as st
 from pages.components.data_navigation import go
 from pages.components.errors import guard, guard_callback
 from pages.components.join_preview import fans_out, show_match
-from pages.components.layout import Color, plain
-from pages.components.sheet_draft import change, current, opened, why_locked
-from pages.components.source_adder import add_source
+from pages.components.layout import Color
+from pages.components.sheet_draft import OpenSheet, change, current, opened, why_locked
+from pages.components.source_adder import add_source, is_adding
+from pages.components.source_changer import change_source, is_changing, source_button
+from pages.components.words import plain
 from workbench_core import cached
 from workbench_core.catalog import Column
 from workbench_core.sheets import (
+    MAX_ALIAS,
     ColumnRef,
     Join,
     JoinKey,
@@ -53,6 +57,8 @@ _COLORS: Mapping[SourceRole, Color] = {
     SourceRole.LABELS: "violet",
 }
 
+TIME_NAME = re.compile(r"(^|_)(at|on|date|day|time|timestamp|created|updated|modified)($|_)", re.IGNORECASE)
+
 
 def edit_sources(sheet: Sheet) -> None:
     """All sources, their keys, the kind of the join, and what it gives."""
@@ -64,12 +70,24 @@ def edit_sources(sheet: Sheet) -> None:
         for source in join.sources if join else started(kept.draft.source).sources:
             source_card(sheet, source, is_locked=bool(locked))
         if not locked:
-            add_source(sheet.id, kept.key, join or started(kept.draft.source))
+            more_sources(kept)
         if join is None:
             return
         key_chips(sheet.id, join, is_locked=bool(locked))
         how_joined(sheet.id, join, is_locked=bool(locked))
         show_match(sheet, can_edit=not locked)
+
+
+def more_sources(kept: OpenSheet) -> None:
+    """Join another source, or read another one instead of the only one there is; one of the two at a time."""
+    join = kept.draft.join
+    if join is None and is_changing(kept.key):
+        change_source(kept)
+        return
+    with st.container(horizontal=not is_adding(kept.key)):
+        add_source(kept.found.id, kept.key, join or started(kept.draft.source))
+        if join is None and not is_adding(kept.key):
+            source_button(kept.key)
 
 
 def stage(sheet_id: str, make: Callable[[SheetDraft, Join], Join | None]) -> None:
@@ -125,7 +143,7 @@ def drop(sheet_id: str, alias: str) -> None:
 def source_fields(sheet: Sheet, source: JoinSource, *, key: str) -> None:
     """Name, role, and what happens when several rows match, once that happens."""
     st.text_input(
-        "Name in the sheet", source.alias, key=f"{key}_alias", max_chars=60, on_change=rename, width=180,
+        "Name in the sheet", source.alias, key=f"{key}_alias", max_chars=MAX_ALIAS, on_change=rename, width=180,
         args=(sheet.id, source.alias, f"{key}_alias"), help="Letters and digits with single _ between them",
     )  # fmt: skip
     st.selectbox(
@@ -176,8 +194,9 @@ def choose_matches(sheet_id: str, alias: str, key: str, usual: str) -> None:
 
 
 def first_time(columns: Sequence[Column]) -> str:
-    """The column that usually says what is late."""
-    return next((column.name for column in columns if column.kind == "time"), columns[0].name if columns else "")
+    """The column that says what is late, by its type or its name; empty when none does."""
+    named = (column.name for column in columns if TIME_NAME.search(column.name))
+    return next((column.name for column in columns if column.kind == "time"), next(named, ""))
 
 
 # --- keys, kind, time ------------------------------------------------------------------------------------------------

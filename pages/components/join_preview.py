@@ -11,9 +11,9 @@ import streamlit as st
 from pages.components.charts import Look, stacked_bar
 from pages.components.errors import guard_callback
 from pages.components.identity import current_user
-from pages.components.layout import ago, percent, plain
 from pages.components.sheet_draft import opened
 from pages.components.sheet_rows import frame_grid
+from pages.components.words import ago, percent, plain
 from workbench_core import cached
 from workbench_core.sheets import Join, JoinPreview, JoinStats, Sheet, match_quality
 

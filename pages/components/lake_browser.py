@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.components.catalog_tree import catalog_tree, chosen_place, short
+from pages.components.address import page_in_url, search_in_url
+from pages.components.catalog_tree import catalog_tree, chosen_place, own_first, short
 from pages.components.data_navigation import demo_button, go, view_switch
-from pages.components.layout import counted, empty_state, plain, search_in_url
+from pages.components.layout import empty_state
 from pages.components.rights import why_not
+from pages.components.words import counted, plain
 from workbench_core import cached
 from workbench_core.catalog import TAGS, CatalogEntry, CatalogNode, TableEntry
 from workbench_core.permissions import Action
@@ -18,6 +20,7 @@ from workbench_core.permissions import Action
 ENTRIES_PER_PAGE = 12
 LONGEST_COMMENT = 150
 LONGEST_ORIGIN = 90
+LONGEST_PATH = 80
 MOST_COLUMNS = 4  # columns of a table that are named as found
 
 
@@ -25,8 +28,12 @@ def show_lake() -> None:
     """The tree, what is chosen in it or found by the search, and the way to add data."""
     with st.container(horizontal=True, vertical_alignment="center"):
         view_switch()
-        search = search_in_url("find", label="Search the lake", placeholder="Names, comments, tags and columns")
-    catalogs = cached.catalog_tree(search)
+        search = search_in_url("find", label="Search the lake", placeholder="Names, columns, comments, tags, files")
+        st.button(
+            "Refresh", icon=":material/refresh:", type="tertiary", key="data_refresh", on_click=cached.forget_lake,
+            help="Look at the lake anew. What is kept here is five minutes old at most.",
+        )  # fmt: skip
+    catalogs = own_first(cached.catalog_tree(search))
     if not catalogs:
         show_empty_lake(search=search)
         return
@@ -70,13 +77,11 @@ def show_entries(catalogs: Sequence[CatalogNode], *, search: str) -> None:
         if one.name == (catalog or one.name) and child.name == (schema or child.name)
     ]
     st.caption(_summary(found, catalog, schema, search=search))
-    pages = -(-len(found) // ENTRIES_PER_PAGE)
-    with st.grid("auto", min_column_width=300):
-        page = int(st.session_state.get("data_lake_page") or 1) if pages > 1 else 1
-        for entry in found[ENTRIES_PER_PAGE * (page - 1) : ENTRIES_PER_PAGE * page]:
-            entry_card(entry)
-    if pages > 1:
-        st.pagination(pages, key="data_lake_page")
+    cards = st.container()
+    first = ENTRIES_PER_PAGE * (page_in_url(-(-len(found) // ENTRIES_PER_PAGE)) - 1)
+    with cards, st.grid("auto", min_column_width=300):
+        for entry in found[first : first + ENTRIES_PER_PAGE]:
+            entry_card(entry, search=search)
 
 
 def _summary(found: Sequence[CatalogEntry], catalog: str, schema: str, *, search: str) -> str:
@@ -90,7 +95,7 @@ def _summary(found: Sequence[CatalogEntry], catalog: str, schema: str, *, search
     return f"{' and '.join(parts)}{where}{why}"
 
 
-def entry_card(found: CatalogEntry) -> None:
+def entry_card(found: CatalogEntry, *, search: str = "") -> None:
     """One table or folder: what it is, why it was found, where it comes from, and the way in."""
     entry = found.entry
     with st.container(border=True, height="stretch", gap="xsmall"):
@@ -108,7 +113,26 @@ def entry_card(found: CatalogEntry) -> None:
             names = ", ".join(plain(name) for name in found.matched_columns[:MOST_COLUMNS])
             more = len(found.matched_columns) - MOST_COLUMNS
             st.caption(f":material/view_column: {names}{f' and {more:,} more' if more > 0 else ''}")
+        if found.matched_files:
+            _found_files(found, search=search)
         st.caption(plain(textwrap.shorten(entry.source or "Source not noted", LONGEST_ORIGIN, placeholder=" …")))
+
+
+def _found_files(found: CatalogEntry, *, search: str) -> None:
+    """The files that the search found; each opens, and so do all the others together."""
+    volume = found.entry.name
+    with st.container(gap=None):
+        for path in found.matched_files:
+            shown = path if len(path) <= LONGEST_PATH else f"… {path[-LONGEST_PATH:]}"
+            st.button(
+                plain(shown), icon=":material/draft:", type="tertiary",
+                key=f"data_found_{volume}_{path}", on_click=go, kwargs={"table": volume, "file": path}, wrap=True,
+            )  # fmt: skip
+        if (more := found.matched_file_count - len(found.matched_files)) > 0:
+            st.button(
+                f"and {more:,} more", type="tertiary", key=f"data_found_more_{volume}", on_click=go,
+                kwargs={"table": volume, "find": search},
+            )  # fmt: skip
 
 
 def entry_badges(entry: TableEntry) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import streamlit as st
 
-from pages.components.errors import guard_callback, show_kept_errors
+from pages.components.errors import show_kept_errors
+from pages.components.words import duration, words
 from workbench_core import cached
-from workbench_core.lifecycle import Lifecycle
 from workbench_core.runs import Run
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from streamlit.elements.lib.column_types import ColumnConfig
     from streamlit.elements.lib.mutable_popover_container import PopoverContainer
 
 Color: TypeAlias = Literal["gray", "blue", "green", "orange", "red", "violet"]
@@ -48,98 +45,9 @@ def page_header(
         return st.container(horizontal=True, horizontal_alignment="right", gap="small")
 
 
-def words(name: str) -> str:
-    """A status or action as people read it: `task_created` becomes `Task created`."""
-    return name.replace("_", " ").capitalize()
-
-
 def status_badge(status: str) -> None:
     """A status in its colour, the same on every page."""
     st.badge(words(status), color=STATUS_COLORS.get(status, "gray"))
-
-
-def choose_in_url(
-    label: str,
-    options: Sequence[str],
-    *,
-    key: str,
-    default: str,
-    counts: Mapping[str, int] | None = None,
-    titles: Mapping[str, str] | None = None,
-) -> str:
-    """A choice that stands in the address as `?key=option`, so that links, reload and the back button work.
-
-    `bind="query-params"` would put the shown words into the address instead of the option; `counts` follow the words.
-    `titles` are shown instead of the options where given.
-    """
-    widget, shown = f"{key}_in_url", counts or {}
-    present = st.query_params.get(key, default)
-    st.session_state[widget] = present if present in options else default
-
-    def write() -> None:
-        if st.session_state[widget] == default:
-            st.query_params.pop(key, None)
-        else:
-            st.query_params[key] = st.session_state[widget]
-
-    def title(option: str) -> str:
-        name = (titles or {}).get(option) or words(option)
-        return f"{name} {shown[option]:,}" if option in shown else name
-
-    chosen = st.segmented_control(
-        label, options, key=widget, required=True, format_func=title, label_visibility="collapsed", on_change=write
-    )
-    return str(chosen or default)
-
-
-def search_in_url(key: str, *, label: str, placeholder: str, width: int = 320) -> str:
-    """A search that stands in the address as `?key=text` and may be changed by a callback too; without outer blanks.
-
-    `bind="query-params"` would refuse every other writer of this part of the address.
-    """
-    widget, present = f"{key}_in_url", st.query_params.get(key, "")
-    if st.session_state.get(widget) != present:  # else a person who types on would be overtaken
-        st.session_state[widget] = present
-
-    def write() -> None:
-        if typed := st.session_state[widget]:
-            st.query_params[key] = typed
-        else:
-            st.query_params.pop(key, None)
-
-    typed = st.text_input(
-        label, key=widget, placeholder=placeholder, icon=":material/search:", label_visibility="collapsed",
-        live="300ms", on_change=write, width=width,
-    )  # fmt: skip
-    return (typed or "").strip()
-
-
-def pick_row(
-    frame: pd.DataFrame,
-    ids: Sequence[str],
-    *,
-    param: str,
-    alt: str,
-    columns: Mapping[str, ColumnConfig | str | None] | None = None,
-) -> None:
-    """A list whose rows open: a click puts the row's id into the address as `?param=id`."""
-    widget = f"{param}_row"
-
-    def open_row() -> None:
-        rows = st.session_state[widget]["selection"]["rows"]
-        if rows and rows[0] < len(ids):
-            st.query_params[param] = ids[rows[0]]
-
-    st.dataframe(
-        frame,
-        key=widget,
-        hide_index=True,
-        height="content",
-        on_select=open_row,
-        selection_mode="single-row",
-        column_config=dict(columns or {}),
-        alt=alt,
-    )
 
 
 def flash(message: str, *, icon: str = ":material/check_circle:") -> None:
@@ -183,25 +91,6 @@ def metric_row(tiles: Sequence[tuple[str, str] | tuple[str, str, str]], *, width
             st.metric(label, value, border=True, help=rest[0] if rest else None)
 
 
-def lifecycle_buttons(
-    status: str, lifecycle: Lifecycle[str], *, key: str, act: Callable[[str], None], hide: Sequence[str] = ()
-) -> None:
-    """One button for each action that the state machine allows now; the first is the primary one."""
-    for number, action in enumerate(action for action in lifecycle.actions(status) if action not in hide):
-        st.button(
-            words(action),
-            key=f"{action}_{key}",
-            type="primary" if number == 0 else "secondary",
-            on_click=_carry_out,
-            args=(act, action),
-        )
-
-
-def _carry_out(act: Callable[[str], None], action: str) -> None:
-    with guard_callback():
-        act(action)
-
-
 def run_progress(run: Run, *, unit: str = "items") -> None:
     """Progress, rate and time left of long work."""
     now = cached.workbench().clock()
@@ -213,51 +102,3 @@ def run_progress(run: Run, *, unit: str = "items") -> None:
     if (left := run.seconds_left(now)) is not None and run.is_active:
         parts.append(f"about {duration(left)} left")
     st.progress(run.share, text=" · ".join(parts))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words: 8 s, 3 min, 1.5 h."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def counted(number: int, name: str) -> str:
-    """A number with the name of what is counted: 1 table, 2 tables."""
-    return f"{number:,} {name}{'' if number == 1 else 's'}"
-
-
-def file_size(size_bytes: int) -> str:
-    """A number of bytes in words: 812 bytes, 12.4 kB, 3.1 MB."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size_bytes >= size:
-            return f"{size_bytes / size:,.1f} {unit}"
-    return f"{size_bytes:,} bytes"
-
-
-def ago(moment: datetime | None) -> str:
-    """How long ago, in words."""
-    if moment is None:
-        return "never"
-    seconds = (datetime.now(UTC) - moment).total_seconds()
-    if seconds < 60:
-        return "just now"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min ago"
-    if seconds < 86_400:
-        return f"{seconds // 3600:.0f} h ago"
-    return f"{moment:%d %b %Y}"
-
-
-def percent(share: float | None, *, digits: int = 1) -> str:
-    """A share as percent; a dash when it is not known."""
-    return "–" if share is None else f"{100 * share:.{digits}f} %"
-
-
-def plain(text: str) -> str:
-    """Text from data on one line as it stands: no markdown, no link, no directive of Streamlit."""
-    for mark in "\\&`*_{}[]()#+-.!|~<>$:":
-        text = text.replace(mark, f"\\{mark}")
-    # addresses become links even when escaped; an invisible word joiner keeps them text
-    text = text.replace("@", "@\u2060").replace("//", "/\u2060/").replace("www", "www\u2060")
-    return " ".join(text.split("\n")).strip()

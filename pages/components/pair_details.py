@@ -5,8 +5,9 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.components.layout import ago, plain, status_badge, words
+from pages.components.layout import status_badge
 from pages.components.records import show_messages, show_row
+from pages.components.words import ago, plain, words
 from workbench_core import cached
 from workbench_core.pairs import Pair, PairReview
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components.errors import guard
-from pages.components.layout import close_popover, flash, percent, plain, words, work_popover
+from pages.components.layout import close_popover, flash, work_popover
 from pages.components.records import show_answer
+from pages.components.words import percent, plain, words
 from workbench_core import cached
 from workbench_core.endpoints import Endpoint, QueryResult, SheetRow
 from workbench_core.feedback import FeedbackItem, FeedbackReason, Rating

@@ -6,8 +6,9 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.charts import Look, stacked_bar
-from pages.components.layout import metric_row, percent, plain
+from pages.components.layout import metric_row
 from pages.components.records import show_messages
+from pages.components.words import percent, plain
 from workbench_core import cached_quality
 from workbench_core.prompt_templates import AnswerSource, RenderedItem
 from workbench_core.training_sheets import Preflight
@@ -23,7 +24,7 @@ _MISSES = {
 
 def include_set_aside(sheet_id: str, *, key: str) -> bool:
     """Ask whether items that were set aside for their quality shall take part all the same; only when there are any."""
-    aside = cached_quality.aside_count(sheet_id)
+    aside = cached_quality.set_aside_count(sheet_id)
     if not aside:
         return False
     return st.toggle(

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import go_within
+from pages.components.data_navigation import back_within
 from pages.components.errors import guard, guard_callback
 from pages.components.identity import current_user
-from pages.components.layout import ago, empty_state, flash, plain, status_badge
-from pages.components.quality_look import CRITICALITIES, KINDS, back, go_within, sentence
+from pages.components.layout import empty_state, flash, status_badge
+from pages.components.quality_look import CRITICALITIES, KINDS, column_title, column_words, sentence
+from pages.components.quality_values import EMPTY, demand, kinds_of, number, scanned_as, shown
 from pages.components.records import LONG, LONGEST, cell_text, show_row
 from pages.components.sheet_rows import pictures_of, places_of
+from pages.components.words import ago, plain
 from workbench_core import cached, cached_quality
-from workbench_core.data_quality import Criticality, Decision, ItemDetails, ItemKind, ItemState, Problem
+from workbench_core.data_quality import Criticality, Decision, ItemDetails, ItemKind, ItemState, Problem, QueuePage
 from workbench_core.sheets import Sheet
 
 MAX_MEMBERS = 4
+WALK = "quality_walk"  # the way through the queue: its list, and how many items were decided on it
 _ICONS = {
     ItemKind.FAILING: "rule", ItemKind.DUPLICATES: "content_copy", ItemKind.NEAR_DUPLICATES: "difference",
     ItemKind.OUTLIERS: "scatter_plot",
@@ -31,8 +37,36 @@ CHOICES: Mapping[ItemState, Sequence[tuple[Decision, str, str, str]]] = {
 }  # fmt: skip
 
 
-def show_item(sheet: Sheet, item_ref: str, refs: Sequence[str], *, refusal: str) -> None:
-    """One item; `refs` are the items of the queue in their order, for going on."""
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A way through the queue: its first items in their order, how many it has in all, how many were decided on it."""
+
+    refs: Sequence[str]
+    total: int
+    decided: int
+
+    def place(self, item_ref: str) -> str:
+        """Where on the way an item stands; what was decided before counts on."""
+        loaded = f" (the first {len(self.refs):,} are loaded)" if len(self.refs) < self.total else ""
+        at = self.refs.index(item_ref) + 1 + self.decided
+        return f"{at:,} of {self.total + self.decided:,}{loaded}"
+
+
+def walk_through(name: str, found: QueuePage) -> Walk:
+    """Go on through the list of this name, or begin with it."""
+    if st.session_state.get(WALK, ("", 0))[0] != name:
+        st.session_state[WALK] = (name, 0)
+    return Walk([one.item_ref for one in found.items], found.total, st.session_state[WALK][1])
+
+
+def end_walk() -> None:
+    """Back at the list, the next way through it begins anew."""
+    st.session_state.pop(WALK, None)
+
+
+def show_item(sheet: Sheet, item_ref: str, walk: Walk, *, refusal: str) -> None:
+    """One item, and the way to those beside it in the queue."""
+    refs = walk.refs
     navigation(item_ref, refs)
     with guard():
         found = cached_quality.item(sheet.id, item_ref)
@@ -40,7 +74,7 @@ def show_item(sheet: Sheet, item_ref: str, refs: Sequence[str], *, refusal: str)
             st.subheader(f":material/tag: {plain(item_ref)}", anchor=False, width="content")
             status_badge(found.state.value)
             if item_ref in refs:
-                st.caption(f"{refs.index(item_ref) + 1:,} of {len(refs):,}", width="content")
+                st.caption(walk.place(item_ref), width="content")
             st.space("stretch")
             decide_buttons(sheet, found, refs, refusal=refusal)
         if refusal:
@@ -49,7 +83,7 @@ def show_item(sheet: Sheet, item_ref: str, refs: Sequence[str], *, refusal: str)
             st.caption(plain(f"“{found.reason}”"))
         left, right = st.columns([2, 3], gap="large")
         with left:
-            show_problems(found)
+            show_problems(sheet, found)
             show_decisions(found)
         with right:
             show_values(sheet, found)
@@ -61,7 +95,7 @@ def navigation(item_ref: str, refs: Sequence[str]) -> None:
     before = refs[at - 1] if at > 0 else ""
     after = refs[at + 1] if 0 <= at < len(refs) - 1 else (refs[0] if at < 0 and refs else "")
     with st.container(horizontal=True, vertical_alignment="center"):
-        back("Fix queue", item="")
+        back_within("Fix queue", item="")
         st.space("stretch")
         for label, icon, ref, shortcut in (
             ("Previous", "chevron_left", before, "Left"),
@@ -83,9 +117,9 @@ def decide_buttons(sheet: Sheet, found: ItemDetails, refs: Sequence[str], *, ref
         "Why", value=usual_reason(found), key=key, width=260, label_visibility="collapsed", placeholder="Why?",
         disabled=bool(refusal),
     )  # fmt: skip
-    for number, (decision, label, icon, shortcut) in enumerate(CHOICES[found.state]):
+    for place, (decision, label, icon, shortcut) in enumerate(CHOICES[found.state]):
         st.button(
-            label, type="secondary" if number else "primary", icon=f":material/{icon}:", shortcut=shortcut,
+            label, type="secondary" if place else "primary", icon=f":material/{icon}:", shortcut=shortcut,
             key=f"quality_item_{decision.value}", on_click=decide, args=(sheet.id, found.item_ref, refs, decision, key),
             disabled=bool(refusal), help=refusal or None,
         )  # fmt: skip
@@ -99,7 +133,7 @@ def usual_reason(found: ItemDetails) -> str:
         return ""
     first = found.problems[0]
     place = f" in {first.columns}" if first.columns else ""
-    return first.name or f"{KINDS[first.kind].removesuffix('s').lower()}{place}"
+    return f"fails: {first.name}" if first.name else f"{scanned_as(first.kind)}{place}"
 
 
 def decide(sheet_id: str, item_ref: str, refs: Sequence[str], decision: Decision, reason_key: str) -> None:
@@ -111,6 +145,8 @@ def decide(sheet_id: str, item_ref: str, refs: Sequence[str], decision: Decision
         for reason in result.refused.values():
             flash(reason, icon=":material/info:")
         if result.done:
+            name, decided = st.session_state.get(WALK, ("", 0))
+            st.session_state[WALK] = (name, decided + (item_ref in refs))
             flash(f"{decision.value.replace('_', ' ').capitalize()}: {item_ref}.")
             go_within(item=following(item_ref, refs))
 
@@ -126,18 +162,20 @@ def following(item_ref: str, refs: Sequence[str]) -> str:
 # --- what is wrong ---------------------------------------------------------------------------------------------------
 
 
-def show_problems(found: ItemDetails) -> None:
+def show_problems(sheet: Sheet, found: ItemDetails) -> None:
     """Everything wrong with the item."""
     st.markdown("**What is wrong**")
     if not found.problems:
         st.caption("The latest run found nothing wrong with it.")
     for problem in found.problems:
         with st.container(border=True, gap="xsmall"):
-            show_problem(problem)
+            show_problem(sheet, problem)
 
 
-def show_problem(problem: Problem) -> None:
-    """One thing that is wrong."""
+def show_problem(sheet: Sheet, problem: Problem) -> None:
+    """One thing that is wrong: what should be, and what was found."""
+    value = shown(problem.value, kinds_of(sheet).get(problem.columns, ""))
+    column = column_title(sheet, problem.columns)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         title = problem.name or KINDS[problem.kind]
         st.markdown(f":material/{_ICONS[problem.kind]}: **{plain(title)}**", width="content")
@@ -145,11 +183,11 @@ def show_problem(problem: Problem) -> None:
             is_error = problem.criticality is Criticality.ERROR
             st.badge(CRITICALITIES[problem.criticality], color="red" if is_error else "orange")
     if problem.meaning:
-        st.markdown(sentence(problem.meaning))
+        st.markdown(sentence(demand(problem.meaning, problem.columns, column_words(sheet))))
     if problem.kind is ItemKind.FAILING:
-        st.caption(plain(f"{problem.columns}: {problem.value or 'no value'}" if problem.columns else problem.value))
+        st.caption(f"Found: {'empty' if value == EMPTY else plain(value)}")
     elif problem.kind is ItemKind.OUTLIERS:
-        st.caption(plain(f"{problem.columns}: {problem.value}, score {problem.score or 0:.1f}"))
+        st.caption(plain(f"{column}: {value}, distance {number(f'{problem.score or 0:.1f}')} (modified z-score)"))
     else:
         near = f", {problem.score:.0%} similar" if problem.score is not None and problem.score < 1 else ""
         st.caption(plain(f"Group {problem.group}{near}"))
@@ -177,16 +215,28 @@ def show_values(sheet: Sheet, found: ItemDetails) -> None:
     st.markdown("**Its values**" if not members else f"**The {len(members)} items of its group**")
     if not members:
         places = places_of(sheet, pd.DataFrame([dict(found.values)]))
-        show_row(wrong_first(found), images=pictures_of(places, 0))
+        pictures = {column_title(sheet, name): picture for name, picture in pictures_of(places, 0).items()}
+        kinds = kinds_of(sheet)
+        show_row(
+            {
+                column_title(sheet, name): shown(value, kinds.get(name, ""))
+                for name, value in wrong_first(found).items()
+            },
+            images=pictures,
+        )
         return
+    kinds = kinds_of(sheet)
     others = [ref for ref in members if ref != found.item_ref][: MAX_MEMBERS - 1]
     rows: dict[str, Mapping[str, object]] = {found.item_ref: found.values}
     rows |= {ref: cached_quality.item(sheet.id, ref).values or {} for ref in others}
     frame = pd.DataFrame(
         {
-            "Column": list(found.values),
+            "Column": [column_title(sheet, name) for name in found.values],
             "Differs": ["≠" if differs(rows, name) else "" for name in found.values],
-            **{ref: [cell_text(values.get(name)) for name in found.values] for ref, values in rows.items()},
+            **{
+                ref: [shown(values.get(name), kinds.get(name, "")) for name in found.values]
+                for ref, values in rows.items()
+            },
         }
     )
     st.dataframe(frame, hide_index=True, height="content", alt="The items of the group side by side")

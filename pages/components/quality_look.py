@@ -1,19 +1,18 @@
-"""Moving about on the Data quality page, and the words and colours that all its parts share."""
+"""The words and colours that all parts of the Data quality page share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
-from pages.components.layout import Color, plain
+from pages.components.layout import Color
+from pages.components.words import counted, plain
+from workbench_core import cached
 from workbench_core.data_quality.results import ItemKind, QualityRun, ScoreColour, ScoreWord
-from workbench_core.data_quality.rules import Criticality, Origin
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from streamlit.elements.lib.column_types import ColumnConfig
+from workbench_core.data_quality.rules import Criticality, Origin, Rule, RuleDraft, planned
+from workbench_core.sheets import Sheet
 
 TONES: Mapping[ScoreColour, str] = {
     ScoreColour.GREEN: "good", ScoreColour.AMBER: "warning", ScoreColour.RED: "bad",
@@ -25,6 +24,9 @@ WORD_COLORS: Mapping[ScoreWord, Color] = {
     ScoreWord.EXCELLENT: "green", ScoreWord.GOOD: "blue", ScoreWord.FAIR: "orange", ScoreWord.POOR: "red",
 }  # fmt: skip
 CRITICALITIES: Mapping[Criticality, str] = {Criticality.ERROR: "Error", Criticality.WARN: "Warning"}
+FAILURES: Mapping[Criticality, str] = {
+    Criticality.ERROR: ":gray-badge[A failure is an error]", Criticality.WARN: ":gray-badge[A failure is a warning]",
+}  # fmt: skip
 ORIGINS: Mapping[Origin, str] = {
     Origin.PROFILE: "Profile", Origin.AI: "Sentence", Origin.MANUAL: "By hand", Origin.IMPORTED: "Imported",
 }  # fmt: skip
@@ -38,60 +40,67 @@ KIND_ICONS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def go(**query: str) -> None:
-    """Put another part of this page into the address; in a callback that is all, elsewhere rerun after it."""
-    st.query_params.from_dict(query)
+def score_word(run: QualityRun) -> str:
+    """The score of a run in a word, or why it has none."""
+    if run.word is None:
+        return "No rules checked"
+    return "No rows" if run.is_empty else run.word.value
 
 
-def go_within(**query: str) -> None:
-    """Change some of the address and keep the rest; an empty value removes its part."""
-    kept = {**st.query_params.to_dict(), **query}
-    st.query_params.from_dict({name: value for name, value in kept.items() if value})
-
-
-def pick(
-    frame: pd.DataFrame,
-    opened: Callable[[int], None],
-    *,
-    key: str,
-    alt: str,
-    columns: Mapping[str, ColumnConfig | str | None] | None = None,
-) -> None:
-    """A list whose rows open: a click calls `opened` with the number of the row."""
-
-    def open_row() -> None:
-        rows = st.session_state[key]["selection"]["rows"]
-        if rows and rows[0] < len(frame):
-            opened(rows[0])
-
-    st.dataframe(
-        frame, key=key, hide_index=True, height="content", on_select=open_row, selection_mode="single-row",
-        column_config=dict(columns or {}), alt=alt,
-    )  # fmt: skip
-
-
-def back(label: str, **query: str) -> None:
-    """The way back to a list."""
-    st.button(
-        label, type="tertiary", icon=":material/arrow_back:", key="quality_back", on_click=go_within, kwargs=query
-    )
+def score_color(run: QualityRun) -> Color:
+    """The colour of a badge with that word."""
+    return "gray" if run.colour is None or run.is_empty else BADGES[run.colour]
 
 
 def score_badge(run: QualityRun) -> None:
     """The word of a run in the colour of its pass rate."""
-    st.badge("No rows" if run.is_empty else run.word.value, color="gray" if run.is_empty else BADGES[run.colour])
+    st.badge(score_word(run), color=score_color(run))
 
 
-def rate(share: float) -> str:
-    """A pass rate as people read it: what does not fully pass is never rounded up to 100 %."""
+def rate(share: float | None) -> str:
+    """A pass rate as people read it: what does not fully pass is never rounded up to 100 %; a dash for none."""
+    if share is None:
+        return "–"
     if 0.999 <= share < 1.0:
         return f"{min(100 * share, 99.99):.2f} %"
     return f"{100 * share:.1f} %"
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its word: 1 rule, 2 rules."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def column_title(sheet: Sheet, name: str) -> str:
+    """The name of a column with its source as a second word, Ticket ID · tickets; without a join the name as it is."""
+    source, alone = _source_and_name(sheet, name)
+    return f"{alone} · {source}" if source else name
+
+
+def column_words(sheet: Sheet) -> dict[str, str]:
+    """How the columns of a joined sheet are called in sentences: without their source where that is enough."""
+    if sheet.join is None:
+        return {}
+    names = [column.name for column in cached.sheet_columns(sheet.id)]
+    alone = [_source_and_name(sheet, name)[1] for name in names]
+    return {
+        name: short if alone.count(short) == 1 else column_title(sheet, name)
+        for name, short in zip(names, alone, strict=True)
+    }
+
+
+def meaning(draft: RuleDraft, words: Mapping[str, str]) -> str:
+    """What a rule demands, as a clause, with its columns as `column_words` calls them."""
+    return replace(draft, columns=tuple(words.get(name, name) for name in draft.columns)).meaning
+
+
+def _source_and_name(sheet: Sheet, name: str) -> tuple[str, str]:
+    for source in sheet.join.sources if sheet.join is not None else ():
+        if name.startswith(f"{source.alias}__"):
+            return source.alias, name.removeprefix(f"{source.alias}__")
+    return "", name
+
+
+def rules_and_checks(rules: Sequence[Rule]) -> str:
+    """Rules with the checks they stand for, where those are more: a rule on three columns is three checks."""
+    checks = len(planned(rules))
+    said = counted(len(rules), "rule")
+    return said if checks == len(rules) else f"{said}, {counted(checks, 'check')}"
 
 
 def sentence(text: str) -> str:

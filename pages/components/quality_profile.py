@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, go_within, pick_row
 from pages.components.charts import Look, bar_chart, histogram
+from pages.components.data_navigation import back_within
 from pages.components.errors import guard_callback
 from pages.components.identity import current_user
-from pages.components.layout import (
-    ago,
-    choose_in_url,
-    duration,
-    empty_state,
-    flash,
-    metric_row,
-    percent,
-    pick_row,
-    plain,
-)
-from pages.components.quality_look import CRITICALITIES, KIND_ICONS, back, counted, go_within, sentence
+from pages.components.layout import empty_state, flash, metric_row, run_progress
+from pages.components.quality_look import FAILURES, KIND_ICONS, column_title, column_words, meaning, sentence
+from pages.components.words import ago, counted, duration, percent, plain
 from workbench_core import cached, cached_quality
-from workbench_core.data_quality import ColumnProfile, Criticality, RuleSuggestion, SheetProfile
+from workbench_core.data_quality import ColumnProfile, RuleSuggestion, SheetProfile
 from workbench_core.sheets import Sheet
 
 MAX_COLUMNS = 100
@@ -47,6 +40,28 @@ def make_profile(sheet_id: str) -> None:
         go_within(show="profile", column="")
 
 
+@st.fragment(run_every="1s")
+def follow_profile(sheet_id: str, run_id: str, refusal: str) -> None:
+    """Progress of a long profile with the way to stop it; the whole page comes back when it has ended."""
+    run = cached.workbench().runs.get(run_id)
+    if not run.is_active:
+        st.rerun()
+    with st.container(border=True):
+        st.markdown(f":material/query_stats: **{plain(run.title)}**")
+        run_progress(run, unit="%")
+        st.button(
+            "Cancel", icon=":material/stop_circle:", key="quality_profile_cancel", on_click=cancel_profile,
+            args=(sheet_id,), disabled=bool(refusal) or run.cancel_requested, help=refusal or None,
+        )  # fmt: skip
+
+
+def cancel_profile(sheet_id: str) -> None:
+    """Stop a long profile; the former one stays."""
+    with guard_callback():
+        cached.workbench().data_quality.cancel_profile(sheet_id, by=current_user())
+        flash("The profile is cancelled. The former one stays.", icon=":material/cancel:")
+
+
 def show_profile(sheet: Sheet, *, refusal: str) -> None:
     """All columns or one of them, and the suggested rules."""
     found = cached_quality.profile(sheet.id)
@@ -65,7 +80,12 @@ def show_profile(sheet: Sheet, *, refusal: str) -> None:
         return
     if name := st.query_params.get("column"):
         show_column(sheet, found, name, refusal=refusal)
-        return
+    else:
+        show_whole(sheet, found, refusal=refusal)
+
+
+def show_whole(sheet: Sheet, found: SheetProfile, *, refusal: str) -> None:
+    """When the profile was made, its columns, and the suggested rules."""
     made = f"{found.rows:,} rows, profiled by {found.computed_by}, {ago(found.computed_at)}"
     st.caption(plain(f"{made}, in {duration(found.seconds)}"))
     if found.is_stale(sheet):
@@ -79,27 +99,34 @@ def show_profile(sheet: Sheet, *, refusal: str) -> None:
     if view == "suggestions":
         show_suggestions(sheet, suggestions, refusal=refusal)
     else:
-        list_columns(found)
+        list_columns(sheet, found)
 
 
 # --- all columns -----------------------------------------------------------------------------------------------------
 
 
-def list_columns(found: SheetProfile) -> None:
+def list_columns(sheet: Sheet, found: SheetProfile) -> None:
     """One line for each column; a click opens it."""
     columns = list(found.columns)
     if len(columns) > MAX_COLUMNS:
         search = st.text_input("Search columns", key="quality_columns", type="search", live="300ms", width=320)
         columns = [column for column in columns if (search or "").casefold() in column.column.casefold()]
+    lines = [{"Column": column_title(sheet, one.column), **column_line(one)} for one in columns[:MAX_COLUMNS]]
     pick_row(
-        pd.DataFrame([column_line(column) for column in columns[:MAX_COLUMNS]]),
+        pd.DataFrame(lines),
         [column.column for column in columns[:MAX_COLUMNS]],
         param="column",
         alt="The columns of the sheet with the shape of their values",
         columns={
-            "Column": st.column_config.TextColumn(width=150),
+            "Column": st.column_config.TextColumn(width=230),
             "Missing": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width=120),
             "Different": st.column_config.NumberColumn(format="localized", width=80),
+            "Duplicates": st.column_config.NumberColumn(
+                format="localized", width=85, help="Rows that repeat the value of another row"
+            ),
+            "Blank": st.column_config.NumberColumn(
+                format="localized", width=70, help="Texts that are empty or of spaces only; they count as a value"
+            ),
             "Values": st.column_config.BarChartColumn(
                 width=170, y_min=0, help="Numbers and times: how often each range. Others: the frequent values."
             ),
@@ -112,16 +139,22 @@ def list_columns(found: SheetProfile) -> None:
 
 
 def column_line(column: ColumnProfile) -> dict[str, object]:
-    """One line of the list."""
+    """One line of the list, but for the name; what is not counted is empty."""
     return {
-        "Column": column.column,
         "Values": shape_of(column),
         "Missing": column.nulls / column.rows if column.rows else 0.0,
-        "Different": column.distinct,
+        "Different": column.distinct if has_values(column) else None,
+        "Duplicates": column.duplicates if has_values(column) else None,
+        "Blank": column.empty + column.blank if column.kind == "string" else None,
         "Range": range_of(column),
         "Most frequent": most_frequent(column),
         "Type": column.data_type.lower(),
     }
+
+
+def has_values(column: ColumnProfile) -> bool:
+    """Whether its values are compared with each other; of nested and binary ones only the missing are counted."""
+    return column.kind not in {"nested", "binary"}
 
 
 def shape_of(column: ColumnProfile) -> list[int]:
@@ -162,7 +195,14 @@ def most_frequent(column: ColumnProfile) -> str:
 
 def shown(column: ColumnProfile, text: str) -> str:
     """A value as a line has room for it."""
-    return short(text) if column.kind in {"number", "time"} else text[:40] or "(empty)"
+    return short(text) if column.kind in {"number", "time"} else visible(text[:40])
+
+
+def visible(text: str) -> str:
+    """A text, or in brackets why there is nothing to see of it."""
+    if text.strip():
+        return text
+    return "(blank)" if text else "(empty)"
 
 
 def small_share(share: float) -> str:
@@ -177,7 +217,7 @@ def show_column(sheet: Sheet, found: SheetProfile, name: str, *, refusal: str) -
     """Everything about the values of one column, and the rules they suggest."""
     names = [column.column for column in found.columns]
     with st.container(horizontal=True, vertical_alignment="center"):
-        back("All columns", column="")
+        back_within("All columns", column="")
         st.space("stretch")
         if name in names:
             at = names.index(name)
@@ -187,7 +227,7 @@ def show_column(sheet: Sheet, found: SheetProfile, name: str, *, refusal: str) -
         st.warning(f"The profile has no column “{plain(name)}”.", icon=":material/search_off:")
         return
     column = found.columns[names.index(name)]
-    st.subheader(f"{KIND_ICONS.get(column.kind, '')} {plain(name)}", anchor=False)
+    st.subheader(f"{KIND_ICONS.get(column.kind, '')} {plain(column_title(sheet, name))}", anchor=False)
     metric_row(tiles_of(column), width=130)
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True, height="stretch"):
@@ -214,21 +254,25 @@ def tiles_of(column: ColumnProfile) -> list[tuple[str, str] | tuple[str, str, st
     tiles: list[tuple[str, str] | tuple[str, str, str]] = [
         ("Rows", f"{column.rows:,}"),
         ("Missing", missing, f"{column.nulls:,} rows without a value"),
-        ("Different", f"{column.distinct:,}", "Every row has its own" if column.is_unique else "Different values"),
     ]
+    if has_values(column):
+        different = "Every row has its own" if column.is_unique else "Different values"
+        tiles.append(("Different", f"{column.distinct:,}", different))
+        tiles.append(("Duplicates", f"{column.duplicates:,}", "Rows that repeat the value of another row"))
     if column.kind == "string":
-        tiles.append(("Empty texts", f"{column.empty:,}"))
+        tiles.append(("Empty texts", f"{column.empty:,}", "Texts without a character"))
+        tiles.append(("Blank texts", f"{column.blank:,}", "Texts of spaces only"))
     if column.mean is not None:
         tiles.append(("Mean", f"{column.mean:,.4g}", f"Standard deviation {column.deviation or 0:,.4g}"))
     return tiles
 
 
 def show_values(column: ColumnProfile) -> None:
-    """The distribution of numbers, else the most frequent values."""
+    """The distribution of numbers and times, else the most frequent values."""
     if column.histogram:
         st.markdown("**How the values are spread**")
         histogram(
-            column.histogram, key="quality_histogram", look=Look(height=470),
+            column.histogram, key="quality_histogram", look=Look(height=470), is_time=column.kind == "time",
             alt=f"Histogram of {column.column}: {range_of(column)}",
         )  # fmt: skip
         return
@@ -238,7 +282,8 @@ def show_values(column: ColumnProfile) -> None:
         st.caption(plain(f"Every row has its own, for example {examples}" if examples else "There is no value."))
         return
     frame = pd.DataFrame(column.top_values[:BARS], columns=["value", "rows"])
-    frame["value"] = [text or "(empty)" for text in frame["value"]]
+    frame["value"] = [visible(text) for text in frame["value"]]
+    frame = frame.groupby("value", sort=False, as_index=False).sum()  # blanks of several lengths are one bar
     bar_chart(
         frame, "value", "rows", key="quality_top_values", is_horizontal=True, look=Look(height=0, unit="rows"),
         alt=f"Most frequent values of {column.column}: {most_frequent(column)}",
@@ -247,9 +292,15 @@ def show_values(column: ColumnProfile) -> None:
 
 def show_facts(column: ColumnProfile) -> None:
     """Range, quantiles, lengths, pattern, and the values that the chart does not show."""
-    facts = [("Type", column.data_type.lower()), ("Range", range_of(column))]
+    facts = [("Type", column.data_type.lower())]
+    if column.kind == "time":
+        facts += [("First", short(column.minimum or "")), ("Last", short(column.maximum or ""))]
+    else:
+        facts.append(("Range", range_of(column)))
     if column.quantiles:
         facts += [(f"{100 * at:g} % lie below", f"{value:,.6g}") for at, value in sorted(column.quantiles.items())]
+    if column.ahead:
+        facts.append(("In the future", f"{column.ahead:,} rows when the profile was made"))
     if column.mean_length is not None:
         facts.append(("Mean length", f"{column.mean_length:,.1f} characters"))
     if column.pattern:
@@ -266,38 +317,61 @@ def show_facts(column: ColumnProfile) -> None:
 
 
 def show_suggestions(sheet: Sheet, found: Sequence[RuleSuggestion], *, refusal: str) -> None:
-    """Suggested rules with the reason for each; those that are ticked are added together."""
+    """Suggested rules by column with the reason for each; those that are ticked are added together."""
     if not found:
         empty_state("Every suggestion is a rule already.", icon=":material/task_alt:")
         return
     shown = found[:MAX_SUGGESTIONS]
     toolbar = st.container(horizontal=True, vertical_alignment="center")
-    with st.grid(2, min_column_width=320):
-        ticked = [one for one in shown if suggestion_box(one)]
+    st.caption(
+        "Ticked is what follows from how the data is built; the others hold for the values so far: read them first. "
+        "A failure that is an error fails the row; a warning is counted, and the row passes."
+    )
+    ticked: list[RuleSuggestion] = []
+    words = column_words(sheet)
+    with st.grid(2, min_column_width=340):
+        for name, several in by_column(shown).items():
+            with st.container(border=True, gap="small", height="stretch"):
+                st.markdown(f"**{plain(column_title(sheet, name))}**")
+                ticked += [one for one in several if suggestion_box(one, words)]
     if len(found) > len(shown):
         st.caption(f"{len(found) - len(shown):,} more appear when these are added, or in their columns.")
     with toolbar:
-        reason = refusal or ("" if ticked else "Tick the rules that shall hold.")
+        add_bar(sheet, shown, ticked, refusal=refusal)
+
+
+def by_column(found: Sequence[RuleSuggestion]) -> dict[str, list[RuleSuggestion]]:
+    """The suggestions of each column, in their order."""
+    columns: dict[str, list[RuleSuggestion]] = {}
+    for one in found:
+        columns.setdefault(one.draft.columns[0], []).append(one)
+    return columns
+
+
+def add_bar(sheet: Sheet, shown: Sequence[RuleSuggestion], ticked: Sequence[RuleSuggestion], *, refusal: str) -> None:
+    """Add what is ticked; tick all, or none."""
+    reason = refusal or ("" if ticked else "Tick the rules that shall hold.")
+    st.button(
+        f"Add {counted(len(ticked), 'rule')}", type="primary", icon=":material/add_task:", key="quality_add",
+        on_click=add_rules, args=(sheet.id, ticked), disabled=bool(reason), help=reason or None,
+    )  # fmt: skip
+    for label, is_ticked, is_so in (
+        ("Tick all", True, len(ticked) == len(shown)), ("Untick all", False, not ticked),
+    ):  # fmt: skip
         st.button(
-            f"Add {counted(len(ticked), 'rule')}", type="primary", icon=":material/add_task:", key="quality_add",
-            on_click=add_rules, args=(sheet.id, ticked), disabled=bool(reason), help=reason or None,
-        )  # fmt: skip
-        is_all = len(ticked) == len(shown)
-        st.button(
-            "Untick all" if is_all else "Tick all", type="tertiary", key="quality_tick", on_click=tick_all,
-            args=(shown,), kwargs={"is_ticked": not is_all},
+            label, type="tertiary", key=f"quality_tick_{is_ticked}", on_click=tick_all, args=(shown,),
+            kwargs={"is_ticked": is_ticked}, disabled=is_so,
         )  # fmt: skip
 
 
-def suggestion_box(one: RuleSuggestion) -> bool:
+def suggestion_box(one: RuleSuggestion, words: Mapping[str, str]) -> bool:
     """One suggestion to tick: what it demands, and why it is proposed."""
     key = box_key(one)
-    st.session_state.setdefault(key, True)
-    with st.container(border=True, gap="xsmall", height="stretch"):
-        ticked = st.checkbox(sentence(one.draft.meaning), key=key)
-        color = "red" if one.draft.criticality is Criticality.ERROR else "orange"
-        badge = f":{color}-badge[{CRITICALITIES[one.draft.criticality]}]"
-        st.markdown(f"{badge} :small[:gray[{plain(one.reason[:1].upper() + one.reason[1:])}]]")
+    st.session_state.setdefault(key, one.is_structural)
+    with st.container(gap="xsmall"):
+        ticked = st.checkbox(sentence(meaning(one.draft, words)), key=key)
+        reason = plain(one.reason[:1].upper() + one.reason[1:])
+        st.markdown(f"{FAILURES[one.draft.criticality]} :small[:gray[{reason}]]")
     return bool(ticked)
 
 

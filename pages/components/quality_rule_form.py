@@ -1,4 +1,4 @@
-"""One rule as a form made from the catalogue: a field for every argument, what it means and whether it can run."""
+"""One rule as a form made from its check function: a field for every argument, its meaning and whether it can run."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from dataclasses import replace
 
 import streamlit as st
 
+from pages.components.address import go_within
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import flash, plain
-from pages.components.quality_look import CRITICALITIES, counted, go_within, sentence
+from pages.components.layout import flash
+from pages.components.quality_look import CRITICALITIES, column_title, column_words, meaning, sentence
+from pages.components.words import counted, plain
 from workbench_core import cached, cached_quality
 from workbench_core.catalog import Column
 from workbench_core.data_quality import Json
-from workbench_core.data_quality.catalogue import CATALOGUE, Argument, ArgumentKind, CheckFunction, Scope
+from workbench_core.data_quality.check_functions import CHECK_FUNCTIONS, Argument, ArgumentKind, CheckFunction, Scope
 from workbench_core.data_quality.rules import MAX_NAME, Criticality, Rule, RuleDraft
 from workbench_core.sheets import Sheet
 
@@ -36,7 +38,8 @@ def rule_form(sheet: Sheet, rule: Rule | None, *, refusal: str) -> None:
         st.subheader(f"Change “{plain(rule.name)}”" if rule else "New rule", anchor=False)
         left, right = st.columns([3, 2], gap="large")
         with left:
-            draft = _fields(start, columns, key=key)
+            titles = {column.name: column_title(sheet, column.name) for column in columns}
+            draft = _fields(start, columns, titles, key=key)
         with right:
             problems = _meaning(sheet, draft)
         _buttons(sheet, draft, rule, reason=refusal or ("The rule cannot run yet." if problems else ""))
@@ -45,16 +48,10 @@ def rule_form(sheet: Sheet, rule: Rule | None, *, refusal: str) -> None:
 # --- fields ----------------------------------------------------------------------------------------------------------
 
 
-def _fields(start: RuleDraft, columns: Sequence[Column], *, key: str) -> RuleDraft:
+def _fields(start: RuleDraft, columns: Sequence[Column], titles: Mapping[str, str], *, key: str) -> RuleDraft:
     """All fields of a rule, filled from `start`; give what they hold now."""
-    names = list(CATALOGUE)
-    known = start.function if start.function in CATALOGUE else names[0]
-    function = st.selectbox(
-        "Check", names, index=names.index(known), key=f"{key}_function",
-        format_func=lambda name: f"{CATALOGUE[name].title} · {name}",
-    )  # fmt: skip
-    check = CATALOGUE[function or known]
-    chosen = _columns_field(check, start, columns, key=key)
+    check = _function_field(start, key=key)
+    chosen = _columns_field(check, start, columns, titles, key=key)
     kinds = {column.kind for column in columns if column.name in chosen}
     given = start.arguments if start.function == check.name else {}
     arguments: dict[str, Json] = {}
@@ -80,8 +77,21 @@ def _fields(start: RuleDraft, columns: Sequence[Column], *, key: str) -> RuleDra
     return replace(draft, name=(name or "").strip())
 
 
-def _columns_field(check: CheckFunction, start: RuleDraft, columns: Sequence[Column], *, key: str) -> list[str]:
-    """The columns that fit a check; those that are chosen already are offered in any case."""
+def _function_field(start: RuleDraft, *, key: str) -> CheckFunction:
+    """Which check function the rule applies."""
+    names = list(CHECK_FUNCTIONS)
+    known = start.function if start.function in CHECK_FUNCTIONS else names[0]
+    function = st.selectbox(
+        "What it demands", names, index=names.index(known), key=f"{key}_function",
+        format_func=lambda name: f"{CHECK_FUNCTIONS[name].title} · {name}",
+    )  # fmt: skip
+    return CHECK_FUNCTIONS[function or known]
+
+
+def _columns_field(
+    check: CheckFunction, start: RuleDraft, columns: Sequence[Column], titles: Mapping[str, str], *, key: str
+) -> list[str]:
+    """The columns that fit a check function; those that are chosen already are offered in any case."""
     if check.scope is Scope.ROW:
         return [name for name in start.columns if start.function == check.name]
     fitting = {column.name: column for column in columns if column.kind in check.fits}
@@ -90,12 +100,12 @@ def _columns_field(check: CheckFunction, start: RuleDraft, columns: Sequence[Col
     chosen = st.multiselect(
         "Columns, all together" if check.scope is Scope.COLUMNS else "Columns",
         offered, kept, key=f"{key}_{check.name}_columns", placeholder="Choose columns",
-        format_func=lambda name: f"{name} · {fitting[name].kind}" if name in fitting else name,
+        format_func=lambda name: f"{titles[name]} · {fitting[name].kind}" if name in fitting else name,
     )  # fmt: skip
     left_out = len(columns) - len(fitting)
     if left_out:
         kinds = " and ".join(check.fits)
-        st.caption(f"{counted(left_out, 'column')} of another kind not offered; this check looks at {kinds} columns.")
+        st.caption(f"{counted(left_out, 'column')} of another kind not offered; this rule looks at {kinds} columns.")
     return list(chosen)
 
 
@@ -201,8 +211,8 @@ def _meaning(sheet: Sheet, draft: RuleDraft) -> list[str]:
     problems = list(cached_quality.rule_problems(sheet.id, draft))
     with st.container(border=True, gap="small"):
         st.markdown(":material/translate: **What it means**")
-        if draft.columns or CATALOGUE[draft.function].scope is Scope.ROW:
-            st.markdown(sentence(draft.meaning))
+        if draft.columns or CHECK_FUNCTIONS[draft.function].scope is Scope.ROW:
+            st.markdown(sentence(meaning(draft, column_words(sheet))))
         if draft.filter:
             st.markdown(f"Only rows where {plain(draft.filter)}.")
         for problem in problems:

@@ -3,36 +3,57 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
-from pages.components.errors import guard, guard_callback
+from pages.components.address import go_within
+from pages.components.errors import guard, guard_callback, show_error
 from pages.components.grid import Cell, CellEdit, GridColumn, clear_selection, edit_grid
 from pages.components.identity import current_user
-from pages.components.layout import close_popover, empty_state, flash, plain, work_popover
-from pages.components.quality_look import CRITICALITIES, ORIGINS, counted, go_within, sentence
+from pages.components.layout import close_popover, empty_state, flash, work_popover
+from pages.components.quality_look import (
+    CRITICALITIES,
+    ORIGINS,
+    column_title,
+    column_words,
+    meaning,
+    rules_and_checks,
+    sentence,
+)
 from pages.components.quality_profile import profile_button
 from pages.components.quality_rule_form import NEW, rule_form
+from pages.components.quality_sentences import from_sentences
+from pages.components.words import ago, counted, plain, words
 from workbench_core import cached, cached_quality
-from workbench_core.data_quality import EXAMPLES, Criticality, Format, ImportPreview, Proposals, Rule, RuleDraft
+from workbench_core.data_quality import (
+    DQX_VERSION,
+    Criticality,
+    Format,
+    ImportPreview,
+    Rule,
+    RuleDraft,
+    words_of,
+)
 from workbench_core.errors import ChangedByOthers, Invalid
 from workbench_core.sheets import Sheet
 
 GRID = "quality_rules_grid"
+REFUSED = "quality_rules_refused"
 COLUMNS = [
-    GridColumn("is_enabled", "On", width=86, kind="check", is_editable=True),
-    GridColumn("name", "Name", width=210, is_editable=True),
+    GridColumn("is_enabled", "Enabled", width=122, kind="check", is_editable=True),
+    GridColumn("name", "Name", width=250, is_editable=True),
     GridColumn("meaning", "Demands", share=3, least=300),
     GridColumn("criticality", "A failure is", width=120, is_editable=True, options=tuple(CRITICALITIES.values())),
     GridColumn("filter", "Only where", width=150, kind="mono", is_editable=True),
     GridColumn("function", "Function", width=170, kind="mono"),
-    GridColumn("columns", "Columns", width=150),
+    GridColumn("columns", "Columns", width=210),
     GridColumn("arguments", "Arguments", width=220, kind="mono"),
     GridColumn("origin", "From", width=100, kind="badge", colors={"Profile": "blue", "Sentence": "violet"}),
 ]
+MAX_EVENTS, MAX_CHANGES, MAX_LINES = 200, 20, 20
 FORMATS = {"yaml": ("YAML", "application/yaml"), "json": ("JSON", "application/json")}
 
 
@@ -50,7 +71,7 @@ def show_rules(sheet: Sheet, *, refusal: str) -> None:
         else:
             rule_form(sheet, chosen, refusal=refusal)
     if rules:
-        list_rules(rules, refusal=refusal)
+        list_rules(sheet, rules, refusal=refusal)
     elif not opened:
         with empty_state(
             "No rules yet. Profile this sheet to get suggestions, describe a rule in a sentence, or add one by hand.",
@@ -58,21 +79,24 @@ def show_rules(sheet: Sheet, *, refusal: str) -> None:
         ):
             profile_button(sheet, refusal=refusal, kind="primary", place="rules")
     from_sentences(sheet, refusal=refusal)
+    show_changes(sheet)
 
 
 def toolbar(sheet: Sheet, rules: Sequence[Rule], *, refusal: str) -> None:
     """Add, import, export, read as YAML."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        enabled = sum(rule.is_enabled for rule in rules)
-        on = f"{counted(enabled, 'rule')} on" + (f", {len(rules) - enabled} off" if enabled < len(rules) else "")
-        st.markdown(f"**{on}**" if rules else "**Rules**", width="content")
+        enabled = [rule for rule in rules if rule.is_enabled]
+        disabled = f", {len(rules) - len(enabled)} disabled" if len(enabled) < len(rules) else ""
+        said, _, checks = rules_and_checks(enabled).partition(", ")
+        of = f" ({checks})" if checks else ""
+        st.markdown(f"**{said} enabled{of}{disabled}**" if rules else "**Rules**", width="content")
         st.space("stretch")
         st.button(
             "Add rule", icon=":material/add:", key="quality_new", on_click=go_within, kwargs={"rule": NEW},
             disabled=bool(refusal), help=refusal or None,
         )  # fmt: skip
         with work_popover("Import", key="quality_import", icon=":material/upload:", disabled=bool(refusal)):
-            import_rules(sheet)
+            import_rules(sheet, rules)
         with work_popover("Export", key="quality_export", icon=":material/download:", disabled=not rules):
             export_rules(sheet)
     if refusal:
@@ -82,52 +106,79 @@ def toolbar(sheet: Sheet, rules: Sequence[Rule], *, refusal: str) -> None:
 # --- the grid --------------------------------------------------------------------------------------------------------
 
 
-def list_rules(rules: Sequence[Rule], *, refusal: str) -> None:
+def list_rules(sheet: Sheet, rules: Sequence[Rule], *, refusal: str) -> None:
     """The rules as a grid whose cells are saved as they are edited, and what can be done with the selected ones."""
+    for error in st.session_state.get(f"{REFUSED}_{sheet.id}", ()):
+        show_error(error)
     bar = st.container(horizontal=True, vertical_alignment="center")
     columns = [replace(column, is_editable=False) for column in COLUMNS] if refusal else COLUMNS
+    words = column_words(sheet)
+    lines = [
+        {**line(rule), "meaning": meaning(rule.draft, words), "columns": columns_shown(sheet, rule)} for rule in rules
+    ]
     given = edit_grid(
-        pd.DataFrame([line(rule) for rule in rules]), key=GRID, row_id="id", columns=columns, selection="multi",
+        pd.DataFrame(lines), key=GRID, row_id="id", columns=columns, selection="multi",
         height=min(640, 46 + 38 * max(len(rules), 3)), save=lambda edits: save_edits(rules, edits),
     )  # fmt: skip
     with bar:
         bulk_bar([rule for rule in rules if rule.id in given.selected], refusal=refusal)
 
 
+def columns_shown(sheet: Sheet, rule: Rule) -> str:
+    """The columns of a rule with their sources."""
+    return ", ".join(column_title(sheet, name) for name in rule.draft.columns)
+
+
 def line(rule: Rule) -> dict[str, Cell]:
-    """One line of the grid."""
+    """One line of the grid, as far as it is about the rule alone."""
     draft = rule.draft
     return {
         "id": rule.id,
         "is_enabled": draft.is_enabled,
         "name": draft.name,
-        "meaning": draft.meaning,
         "criticality": CRITICALITIES[draft.criticality],
         "filter": draft.filter,
         "function": draft.function,
-        "columns": ", ".join(draft.columns),
         "arguments": json.dumps(dict(draft.arguments), ensure_ascii=False) if draft.arguments else "",
         "origin": ORIGINS[draft.origin],
     }
 
 
 def save_edits(rules: Sequence[Rule], edits: Sequence[CellEdit]) -> None:
-    """Save the edited cells, all of one rule together; a cell that somebody else changed meanwhile is refused."""
+    """Save the edited cells, all of one rule together.
+
+    What is refused goes back to the value that the server has, by a fresh grid, and the reason stays above the grid
+    until the next edit.
+    """
     known = {rule.id: rule for rule in rules}
-    changed: dict[str, RuleDraft] = {}
-    with guard():
-        for edit in edits:
-            rule = known.get(edit.row_id)
-            if rule is None:
-                raise ChangedByOthers("This rule was deleted meanwhile.", hint="Reload the page.")
-            if (line(rule)[edit.column] or "") != (edit.before or "") and rule.id not in changed:
-                raise ChangedByOthers(f"“{rule.name}” was just changed by {rule.updated_by}.", hint="Look at it anew.")
-            changed[rule.id] = edited(changed.get(rule.id, rule.draft), edit)
-        for rule_id, draft in changed.items():
-            cached.workbench().data_quality.update_rule(
-                rule_id, draft, by=current_user(), row_version=known[rule_id].row_version
-            )
-        st.rerun()
+    by_rule: dict[str, list[CellEdit]] = {}
+    for edit in edits:
+        by_rule.setdefault(edit.row_id, []).append(edit)
+    for rule_id, several in by_rule.items():
+        with guard_callback():
+            save_rule(known.get(rule_id), several)
+    refused = st.session_state.pop("kept_errors", [])
+    st.session_state[f"{REFUSED}_{rules[0].sheet_id}"] = refused
+    if refused:
+        clear_selection(GRID)
+    st.rerun()
+
+
+def save_rule(rule: Rule | None, edits: Sequence[CellEdit]) -> None:
+    """Save the edited cells of one rule; a cell that somebody else changed meanwhile is refused."""
+    if rule is None:
+        raise ChangedByOthers("This rule was deleted meanwhile.", hint="The grid shows the rules that are left.")
+    first = edits[0]
+    if (line(rule)[first.column] or "") != (first.before or ""):
+        seen = str(first.before or "") if first.column == "name" else rule.name
+        raise ChangedByOthers(
+            f"“{seen}” was just changed by {rule.updated_by}. Your change is not saved.",
+            hint="The grid shows the rule as it is now.",
+        )
+    draft = rule.draft
+    for edit in edits:
+        draft = edited(draft, edit)
+    cached.workbench().data_quality.update_rule(rule.id, draft, by=current_user(), row_version=rule.row_version)
 
 
 def edited(draft: RuleDraft, edit: CellEdit) -> RuleDraft:
@@ -159,7 +210,7 @@ def bulk_bar(chosen: Sequence[Rule], *, refusal: str) -> None:
         st.button(
             "Edit", icon=":material/edit:", key="quality_edit", on_click=go_within, kwargs={"rule": chosen[0].id},
         )  # fmt: skip
-    for label, icon, is_enabled in (("Switch on", "toggle_on", True), ("Switch off", "toggle_off", False)):
+    for label, icon, is_enabled in (("Enable", "toggle_on", True), ("Disable", "toggle_off", False)):
         if any(rule.is_enabled is not is_enabled for rule in chosen):
             st.button(
                 label, icon=f":material/{icon}:", key=f"quality_enable_{is_enabled}", on_click=enable,
@@ -171,7 +222,7 @@ def bulk_bar(chosen: Sequence[Rule], *, refusal: str) -> None:
 
 
 def enable(chosen: Sequence[Rule], *, is_enabled: bool) -> None:
-    """Switch rules on or off."""
+    """Let rules take part in runs, or not."""
     with guard_callback():
         cached.workbench().data_quality.enable_rules(chosen, is_enabled=is_enabled, by=current_user())
 
@@ -179,7 +230,7 @@ def enable(chosen: Sequence[Rule], *, is_enabled: bool) -> None:
 def delete(chosen: Sequence[Rule]) -> None:
     """Delete rules."""
     with guard_callback():
-        cached.workbench().data_quality.delete_rules([rule.id for rule in chosen], by=current_user())
+        cached.workbench().data_quality.delete_rules(chosen, by=current_user())
         clear_selection(GRID)
         flash(f"{counted(len(chosen), 'rule')} deleted.")
         go_within(rule="")
@@ -188,7 +239,7 @@ def delete(chosen: Sequence[Rule]) -> None:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def import_rules(sheet: Sheet) -> None:
+def import_rules(sheet: Sheet, rules: Sequence[Rule]) -> None:
     """Upload or paste a rule set; what would be taken and what not is listed before anything is saved."""
     round_ = st.session_state.get("quality_import_round", 0)
     file = st.file_uploader(
@@ -201,24 +252,31 @@ def import_rules(sheet: Sheet) -> None:
     text = file.getvalue().decode("utf-8-sig", errors="replace") if file else (pasted or "")
     if not text.strip():
         return
+    replaces = st.toggle(
+        "Replace rules of the same name", key=f"quality_import_replace_{round_}",
+        help="Otherwise a rule whose name is taken is left out. What a rule was before stays in the history.",
+    )  # fmt: skip
+    replacing = rules if replaces else ()
     with guard():
-        found = cached.workbench().data_quality.preview_import(sheet.id, text)
-        list_import(found)
+        found = cached.workbench().data_quality.preview_import(sheet.id, text, replacing=replacing)
+        list_import(found, {rule.name for rule in replacing})
         if st.button(
-            f"Add {counted(len(found.accepted), 'rule')}", type="primary", key="quality_import_save",
+            f"Import {counted(len(found.accepted), 'rule')}", type="primary", key="quality_import_save",
             disabled=not found.accepted,
         ):  # fmt: skip
-            added = cached.workbench().data_quality.import_rules(sheet.id, text, by=current_user())
+            added = cached.workbench().data_quality.import_rules(sheet.id, text, by=current_user(), replacing=replacing)
             st.session_state["quality_import_round"] = round_ + 1
             close_popover("quality_import")
             flash(f"{counted(len(added.accepted), 'rule')} imported.")
             st.rerun()
 
 
-def list_import(found: ImportPreview) -> None:
-    """Which rules of a file are taken, and why the others are not."""
+def list_import(found: ImportPreview, replaced: Collection[str]) -> None:
+    """Which rules of a file are taken, which of them in place of another, and why the others are not."""
     for draft in found.accepted:
-        st.markdown(f":green[:material/check_circle:] {plain(draft.proposed_name)}: {sentence(draft.meaning)}")
+        mark = ":orange[:material/sync:]" if draft.name in replaced else ":green[:material/check_circle:]"
+        how = " (replaces the rule of this name)" if draft.name in replaced else ""
+        st.markdown(f"{mark} {plain(draft.proposed_name)}{how}: {sentence(draft.meaning)}")
     for refused in found.refused:
         st.markdown(f":red[:material/cancel:] {plain(refused.sentence)}")
 
@@ -233,8 +291,12 @@ def export_rules(sheet: Sheet) -> None:
         format_: Format = "json" if chosen == "json" else "yaml"
         everything = st.toggle(
             "Everything", key="quality_export_all",
-            help="Also rules that are off and checks that DQX does not have; for another workbench",
+            help="Also disabled rules and those that DQX does not have; for another workbench",
         )  # fmt: skip
+    if not everything:
+        st.caption(
+            f"For Databricks DQX {DQX_VERSION} or newer. In older releases every row would fail where texts are listed."
+        )
     with guard():
         written = cached.workbench().data_quality.export_rules(sheet.id, format=format_, for_dqx=not everything)
         for note in written.notes:
@@ -251,60 +313,19 @@ def file_stem(name: str) -> str:
     return "".join(letter if letter.isalnum() else "-" for letter in name.lower()).strip("-")[:60] or "sheet"
 
 
-# --- sentences -------------------------------------------------------------------------------------------------------
+# --- what happened to them -------------------------------------------------------------------------------------------
 
 
-def from_sentences(sheet: Sheet, *, refusal: str) -> None:
-    """Describe rules in words; what comes back is accepted rule by rule."""
-    with st.container(border=True):
-        st.markdown(":material/draw: **Rules from sentences**")
-        with st.form("quality_sentences", border=False):
-            text = st.text_area(
-                "What must hold", key="quality_sentence", height=90, label_visibility="collapsed",
-                placeholder=example(sheet),
-            )  # fmt: skip
-            asked = st.form_submit_button(
-                "Propose rules", icon=":material/auto_awesome:", disabled=bool(refusal), help=refusal or None
-            )
-        if asked and (text or "").strip():
-            with guard(), st.spinner("Reading"):
-                found = cached.workbench().data_quality.propose_from_text(sheet.id, text or "", by=current_user())
-                st.session_state["quality_proposals"] = (sheet.id, found)
-        kept = st.session_state.get("quality_proposals")
-        if kept and kept[0] == sheet.id:
-            show_proposals(sheet, kept[1], refusal=refusal)
-
-
-def example(sheet: Sheet) -> str:
-    """A sentence about columns that this sheet has."""
-    others = [name for name in sheet.columns if name != sheet.item_id_column]
-    second = f"\n{others[0]} is not empty" if others else ""
-    return f"{sheet.item_id_column} is unique{second}"
-
-
-def show_proposals(sheet: Sheet, found: Proposals, *, refusal: str) -> None:
-    """The proposed rules to accept one by one, what was not understood, and who answered."""
-    st.caption(plain(f"Proposed by the {found.proposed_by}. Nothing is saved before you accept it."))
-    present = {(rule.draft.function, rule.draft.columns) for rule in cached_quality.rules(sheet.id)}
-    for number, one in enumerate(found.rules):
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            with st.container(gap="xsmall", width="stretch"):
-                st.markdown(sentence(one.draft.meaning))
-                where = f" · only rows where {one.draft.filter}" if one.draft.filter else ""
-                st.caption(plain(f"{one.draft.function} · {CRITICALITIES[one.draft.criticality].lower()}{where}"))
-            is_saved = (one.draft.function, one.draft.columns) in present
-            st.button(
-                "Added" if is_saved else "Accept", key=f"quality_accept_{number}",
-                icon=":material/check:" if is_saved else ":material/add:", on_click=accept,
-                args=(sheet.id, [one.draft]), disabled=is_saved or bool(refusal), help=refusal or None,
-            )  # fmt: skip
-    for note in found.notes:
-        st.markdown(f":orange[:material/help:] {plain(note)}")
-    if not found.rules:
-        st.caption(f"Sentences like these are understood: {', '.join(f'“{plain(one)}”' for one in EXAMPLES[:4])}.")
-
-
-def accept(sheet_id: str, drafts: Sequence[RuleDraft]) -> None:
-    """Save a proposed rule."""
-    with guard_callback():
-        cached.workbench().data_quality.save_rules(sheet_id, drafts, by=current_user())
+def show_changes(sheet: Sheet) -> None:
+    """Who changed which rule, from what to what, newest first."""
+    events = cached.workbench().history.of("sheet", sheet.id, limit=MAX_EVENTS)
+    changes = [(event, lines) for event in events if (lines := words_of(event.details))][:MAX_CHANGES]
+    if not changes:
+        return
+    with st.expander("Changes of the rules", icon=":material/history:", key="quality_rule_changes"):
+        for event, lines in changes:
+            said = [f"- {plain(line)}" for line in lines[:MAX_LINES]]
+            if len(lines) > MAX_LINES:
+                said.append(f"- and {counted(len(lines) - MAX_LINES, 'rule')} more")
+            who = plain(f"{words(event.action)}: {event.by}, {ago(event.happened_at)}")
+            st.markdown("\n".join([f"**{who}**", *said]))

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from urllib.parse import quote
+
 import streamlit as st
 
-from pages.components.charts import Look, bar_chart, gauge
+from pages.components.address import choose_in_url, go_within
+from pages.components.charts import gauge
+from pages.components.data_navigation import go
 from pages.components.errors import guard
-from pages.components.layout import (
-    ago,
-    choose_in_url,
-    duration,
-    empty_state,
-    page_header,
-    plain,
-    run_progress,
-)
+from pages.components.layout import empty_state, page_header
 from pages.components.quality_fix import show_fix_queue
-from pages.components.quality_history import show_change, show_history
-from pages.components.quality_look import TONES, counted, go, go_within, rate
-from pages.components.quality_profile import profile_button, show_profile
-from pages.components.quality_results import follow, run_button, scan_options, show_results
+from pages.components.quality_history import show_change, show_history, title_of
+from pages.components.quality_look import TONES, rate, score_word
+from pages.components.quality_profile import follow_profile, profile_button, show_profile
+from pages.components.quality_results import (
+    check_bars,
+    follow,
+    headline,
+    how_it_ended,
+    run_button,
+    show_results,
+    show_stale,
+)
 from pages.components.quality_rules import file_stem, show_rules
+from pages.components.quality_scans import scan_options
+from pages.components.quality_values import LEGEND
 from pages.components.rights import why_not
+from pages.components.words import ago, counted, duration, plain
 from workbench_core import cached, cached_quality
 from workbench_core.data_quality import Criticality, ItemKind, QualityRun
 from workbench_core.permissions import Action
-from workbench_core.runs import Run
 from workbench_core.sheets import Sheet
 
 PARTS = {
@@ -41,24 +46,28 @@ def show_sheet(sheet: Sheet) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("All sheets", type="tertiary", icon=":material/arrow_back:", key="quality_all", on_click=go)
         st.space("stretch")
+        st.page_link(
+            "data.py", label="Open the sheet", icon=":material/table_view:", query_params={"sheet": sheet.id},
+            width="content",
+        )  # fmt: skip
         profile_button(sheet, refusal=refusal)
         options = scan_options(sheet, refusal=refusal)
         run_button(sheet, options, refusal=refusal)
     page_header(plain(sheet.name), subtitle(sheet), is_demo=sheet.is_demo)
     show_work(sheet, refusal=refusal)
     counts = {"rules": len(cached_quality.rules(sheet.id))}
-    if failing := cached_quality.counts(sheet.id).get(ItemKind.FAILING, 0):
-        counts["fix"] = failing
+    if waiting := waiting_items(sheet):
+        counts["fix"] = waiting
     part = choose_in_url("Part", list(PARTS), key="show", default="overview", titles=PARTS, counts=counts)
     run = chosen_run(sheet) if part == "results" else cached_quality.latest(sheet.id)
     if part == "profile":
         show_profile(sheet, refusal=refusal)
     elif part == "rules":
         show_rules(sheet, refusal=refusal)
-    elif part == "fix" and (run or cached_quality.aside_count(sheet.id)):
+    elif part == "fix" and (run or cached_quality.set_aside_count(sheet.id)):
         show_fix_queue(sheet, refusal=refusal)
     elif run is None:
-        begin(sheet, refusal=refusal)
+        begin(sheet, part, refusal=refusal)
     elif part == "results":
         show_results(sheet, run, refusal=refusal)
     elif part == "history":
@@ -67,11 +76,17 @@ def show_sheet(sheet: Sheet) -> None:
         show_overview(sheet, run)
 
 
+def waiting_items(sheet: Sheet) -> int:
+    """Open items of the fix queue: failing ones, duplicates, near-duplicates and outliers; warnings wait for nobody."""
+    beside = sum(count for kind, count in cached_quality.counts(sheet.id).items() if kind is not ItemKind.FAILING)
+    return cached_quality.counts_by_severity(sheet.id).get(Criticality.ERROR, 0) + beside
+
+
 def subtitle(sheet: Sheet) -> str:
     """Where its rows come from, and how many items are set aside."""
-    aside = cached_quality.aside_count(sheet.id)
+    set_aside = cached_quality.set_aside_count(sheet.id)
     items = f" · {sheet.item_count:,} items" if sheet.item_count is not None else ""
-    kept_out = f" · {aside:,} set aside" if aside else ""
+    kept_out = f" · {set_aside:,} set aside" if set_aside else ""
     return plain(f"{' + '.join(sheet.tables)}{items}{kept_out}")
 
 
@@ -83,10 +98,7 @@ def chosen_run(sheet: Sheet) -> QualityRun | None:
             if run.sheet_id == sheet.id:
                 latest = cached_quality.latest(sheet.id)
                 if latest and latest.id != run.id:
-                    st.info(
-                        f"This is the run of {run.run_at:%d %b %Y, %H:%M}, not the latest one.",
-                        icon=":material/history:",
-                    )
+                    st.info(f"This is the run of {title_of(run)}, not the latest one.", icon=":material/history:")
                     st.button("Show the latest", key="quality_newest", on_click=go_within, kwargs={"run": ""})
                 return run
     return cached_quality.latest(sheet.id)
@@ -96,28 +108,17 @@ def chosen_run(sheet: Sheet) -> QualityRun | None:
 
 
 def show_work(sheet: Sheet, *, refusal: str) -> None:
-    """Checks and profiles that wait or run now, and why the last one failed."""
+    """Checks and profiles that wait or run now, and why the last one failed or stopped."""
     quality = cached.workbench().data_quality
     checking, profiling = quality.run_of(sheet.id), quality.profiling(sheet.id)
     if checking and checking.is_active:
         follow(sheet.id, checking.id, refusal)
-    elif checking and checking.error:
-        st.error(plain(checking.error), icon=":material/error:", title="The last run of the checks failed")
+    elif checking:
+        how_it_ended(checking)
     if profiling and profiling.is_active:
-        follow_profile(profiling.id)
+        follow_profile(sheet.id, profiling.id, refusal)
     elif profiling and profiling.error:
         st.error(plain(profiling.error), icon=":material/error:", title="The last profile failed")
-
-
-@st.fragment(run_every="1s")
-def follow_profile(run_id: str) -> None:
-    """Progress of a long profile; the whole page comes back when it has ended."""
-    run: Run = cached.workbench().runs.get(run_id)
-    if not run.is_active:
-        st.rerun()
-    with st.container(border=True):
-        st.markdown(f":material/query_stats: **{plain(run.title)}**")
-        run_progress(run, unit="parts")
 
 
 # --- overview --------------------------------------------------------------------------------------------------------
@@ -125,13 +126,17 @@ def follow_profile(run_id: str) -> None:
 
 def show_overview(sheet: Sheet, run: QualityRun) -> None:
     """The score as a gauge, the numbers, what changed, and what fails most."""
+    show_stale(sheet, run)
     left, right = st.columns([2, 3], gap="medium")
     with left, st.container(border=True, height="stretch"):
-        word = "No rows" if run.is_empty else run.word.value
-        gauge(
-            run.pass_rate, word, tones="neutral" if run.is_empty else TONES[run.colour], key="quality_gauge",
-            alt=f"{rate(run.pass_rate)} of the rows pass: {word}",
-        )  # fmt: skip
+        word = score_word(run)
+        if run.pass_rate is None or run.colour is None:
+            empty_state(plain(headline(run)), icon=":material/rule:")
+        else:
+            gauge(
+                run.pass_rate, word, tones="neutral" if run.is_empty else TONES[run.colour], key="quality_gauge",
+                alt=f"{rate(run.pass_rate)} of the rows pass: {word}",
+            )  # fmt: skip
         st.caption(
             plain(f"Checked by {run.run_by}, {ago(run.run_at)}, in {duration(run.seconds)}"), text_alignment="center"
         )
@@ -139,6 +144,12 @@ def show_overview(sheet: Sheet, run: QualityRun) -> None:
         with st.grid(3, min_column_width=130):
             for label, value, *rest in tiles(sheet, run):
                 st.metric(label, value, border=True, help=rest[0] if rest else None)
+        if aside := cached_quality.set_aside_count(sheet.id):
+            st.button(
+                f"Look at {counted(aside, 'item')} set aside", type="tertiary", icon=":material/arrow_forward:",
+                icon_position="right", key="quality_aside", on_click=go_within,
+                kwargs={"show": "fix", "state": "set_aside", "kind": "all"},
+            )  # fmt: skip
         with st.container(border=True, height="stretch"):
             st.markdown("**Since the run before**")
             compared = cached_quality.comparison_with_previous(run.id)
@@ -146,35 +157,58 @@ def show_overview(sheet: Sheet, run: QualityRun) -> None:
                 st.caption("This is the first run.")
             else:
                 show_change(compared)
-    worst(run)
+    if run.check_count:
+        worst(run)
     export_report(sheet, run)
 
 
-def begin(sheet: Sheet, *, refusal: str) -> None:
-    """Before the first run: the one useful next step, the same in every part that shows runs."""
-    if rules := cached_quality.rules(sheet.id):
-        empty_state(
-            f"{counted(len(rules), 'rule')}, and no run yet. Run the checks, with the button above, to see which rows "
-            "fail. What fails waits in the fix queue, and every run stays in the history.",
-            icon=":material/play_circle:",
-        )
+BEFORE = {
+    "results": ("No run yet, so there is nothing to show: a run says for each rule which rows fail it.", "rule"),
+    "history": ("No run yet: every run stays here, and two of them can be compared.", "history"),
+    "fix": ("Nothing waits: what a run finds is decided here, item by item or many at once.", "playlist_add_check"),
+}
+
+
+def begin(sheet: Sheet, part: str, *, refusal: str) -> None:
+    """Before the first run: what this part is for, and the one useful next step."""
+    rules = cached_quality.rules(sheet.id)
+    if part not in BEFORE:
+        if rules:
+            empty_state(
+                f"{counted(len(rules), 'rule')}, and no run yet. Run the checks, with the button above, to see which "
+                "rows fail.",
+                icon=":material/play_circle:",
+            )
+            return
+        with empty_state(
+            "Profile this sheet to get suggestions: what every column holds, and the rules that hold for it today.",
+            icon=":material/query_stats:",
+        ):
+            profile_button(sheet, refusal=refusal, kind="primary", place="overview")
         return
-    with empty_state(
-        "Profile this sheet to get suggestions: what every column holds, and the rules that hold for it today.",
-        icon=":material/query_stats:",
-    ):
-        profile_button(sheet, refusal=refusal, kind="primary", place="overview")
+    words, icon = BEFORE[part]
+    step = "Run the checks, with the button above." if rules else "Add rules first."
+    with empty_state(f"{words} {step}", icon=f":material/{icon}:"):
+        if not rules:
+            st.button(
+                "Go to the rules", icon=":material/arrow_forward:", icon_position="right", key="quality_to_rules",
+                on_click=go_within, kwargs={"show": "rules"},
+            )  # fmt: skip
 
 
 def tiles(sheet: Sheet, run: QualityRun) -> list[tuple[str, str] | tuple[str, str, str]]:
     """The numbers of the last run."""
     return [
         ("Rows", f"{run.total:,}"),
-        ("Passed", f"{run.passed:,}"),
-        ("Failed", f"{run.failed:,}", "Rows that fail at least one check that is an error"),
-        ("Checks", f"{len(run.outcomes):,}"),
+        ("Passed", "–" if run.passed is None else f"{run.passed:,}", "Rows that fail no check that is an error"),
+        (
+            "Failed",
+            f"{run.failed:,}" if run.check_count else "–",
+            "Rows that fail at least one check that is an error",
+        ),
+        ("Checks", f"{run.check_count:,}", f"{run.checks_in_words}: a rule on several columns is a check for each"),
         ("Warnings", f"{run.warnings:,}", "Values that fail a check which is a warning; they fail no row"),
-        ("Set aside", f"{cached_quality.aside_count(sheet.id):,}", "Items that generation leaves out"),
+        ("Set aside", f"{cached_quality.set_aside_count(sheet.id):,}", "Items that generation leaves out"),
     ]
 
 
@@ -192,17 +226,8 @@ def worst(run: QualityRun) -> None:
         if not failing:
             st.markdown(":green[:material/check_circle:] Every row passes every check.")
             return
-        frame = pd.DataFrame(
-            {
-                "check": [one.name for one in failing],
-                "failed": [one.failed for one in failing],
-                "tone": ["bad" if one.criticality is Criticality.ERROR else "warning" for one in failing],
-            }
-        )
-        bar_chart(
-            frame, "check", "failed", tones="tone", is_horizontal=True, key="quality_worst",
-            alt="Checks with most failing rows", look=Look(height=0),
-        )  # fmt: skip
+        check_bars(failing, key="quality_worst", alt="Checks with most failing rows")
+        st.caption(LEGEND)
 
 
 def export_report(sheet: Sheet, run: QualityRun) -> None:
@@ -213,8 +238,8 @@ def export_report(sheet: Sheet, run: QualityRun) -> None:
             "Report (JSON)", lambda: quality.report_json(run.id), f"{stem}-quality.json", "application/json",
             key="quality_report", icon=":material/download:", on_click="ignore",
         )  # fmt: skip
-        st.download_button(
-            "Failing rows (CSV)", lambda: "".join(quality.failures_csv(run.id)), f"{stem}-failing.csv", "text/csv",
-            key="quality_csv", icon=":material/download:", on_click="ignore", disabled=not run.keeps_items,
-            help=None if run.keeps_items else "The single items of this run are not kept",
+        st.link_button(
+            "Failing values (CSV)" if run.is_complete else f"The first {run.kept_failures:,} failing values (CSV)",
+            f"/quality/{quote(run.id, safe='')}/failing.csv", key="quality_csv", icon=":material/download:",
+            disabled=not run.keeps_items, help=run.cut_note or None,
         )  # fmt: skip

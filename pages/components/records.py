@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from pages.components.layout import plain
+from pages.components.words import plain
 from workbench_core.pairs import Message
 
 LONG = 80  # characters above which a value gets its own block

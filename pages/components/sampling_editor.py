@@ -9,8 +9,8 @@ import streamlit as st
 
 from pages.components.charts import Look, stacked_bar
 from pages.components.errors import guard
-from pages.components.layout import percent
 from pages.components.sheet_draft import OpenSheet, change, opened, why_locked
+from pages.components.words import percent
 from workbench_core import cached
 from workbench_core.sheets import Sheet, SheetDraft, Stratum
 
@@ -80,7 +80,7 @@ def show_strata(strata: list[Stratum], draft: SheetDraft, *, key: str) -> None:
     if not draft.stratify_column:
         return
     shown = strata[:MOST_CLASSES]
-    names = [one.value or "(empty)" for one in shown]
+    names = [one.title for one in shown]
     if len(strata) <= MOST_BARS:
         bars = pd.DataFrame(
             {

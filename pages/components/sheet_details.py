@@ -1,14 +1,14 @@
-"""About one sheet: its quality in a line, what it may be used for, what stands on it, and its history."""
+"""About one sheet: its quality in a line, what it may be used for, and what stands on it."""
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
+from pages.components.address import go_within
 from pages.components.errors import guard
-from pages.components.layout import ago, empty_state, plain, words
-from pages.components.quality_look import score_badge
-from pages.components.records import cell_text
+from pages.components.layout import empty_state
+from pages.components.quality_look import score_color, score_word
+from pages.components.words import ago, plain, words
 from workbench_core import cached, cached_quality
 from workbench_core.sheets import Dependants, Sheet
 from workbench_core.sheets.model import MOST_NAMES
@@ -27,19 +27,18 @@ def tags_note(rules: UsageRules) -> None:
 
 
 def quality_line(sheet: Sheet) -> None:
-    """What the last quality run said, with the way to all of it."""
+    """What the last quality run said, in a few words that lead to it."""
     with guard():
         latest = cached_quality.latest(sheet.id)
-        with st.container(horizontal=True, vertical_alignment="center", gap="small", key="data_quality_line"):
-            if latest is None:
-                st.caption(":material/verified: The quality of its rows was not checked yet.", width="content")
-            else:
-                st.markdown(":material/verified: **Quality**", width="content")
-                score_badge(latest)
-                st.caption(
-                    f"{latest.passed:,} of {latest.total:,} rows pass, checked {ago(latest.run_at)}", width="content"
-                )
-            st.page_link("data_quality.py", label="Data quality", query_params={"sheet": sheet.id}, width="content")
+        said = "Quality not checked yet"
+        if latest is not None:
+            said = f"Quality :{score_color(latest)}-badge[{score_word(latest)}]"
+            if latest.passed is not None:
+                said += f" {latest.passed:,} of {latest.total:,} rows pass"
+        st.button(
+            said, type="tertiary", icon=":material/verified:", key="data_quality_more", on_click=go_within,
+            kwargs={"show": "quality"}, help=f"Checked {ago(latest.run_at)}" if latest else None,
+        )  # fmt: skip
 
 
 def show_usage(sheet: Sheet, rules: UsageRules) -> None:
@@ -72,19 +71,3 @@ def named_dependants(used: Dependants, *, leaving_out: str = "") -> None:
         shown = ", ".join(f"“{plain(name)}”" for name in names)
         more = ", …" if len(names) == MOST_NAMES and count > MOST_NAMES else ""
         st.markdown(f"- {count:,} {kind if count > 1 else kind.removesuffix('s')}: {shown}{more}")
-
-
-def show_history(sheet: Sheet) -> None:
-    """Who did what to the sheet, newest first."""
-    events = cached.workbench().history.of("sheet", sheet.id)
-    frame = pd.DataFrame(
-        {
-            "When": [event.happened_at for event in events],
-            "Who": [event.by for event in events],
-            "What": [words(event.action) for event in events],
-            "Details": [
-                ", ".join(f"{name}: {cell_text(value)}" for name, value in event.details.items()) for event in events
-            ],
-        }
-    )
-    st.dataframe(frame, hide_index=True, height="content", alt="History of the sheet")

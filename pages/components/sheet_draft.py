@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import streamlit as st
 
-from pages.components.errors import guard_callback
+from pages.components.errors import guard, guard_callback
 from pages.components.identity import current_user
-from pages.components.layout import flash, plain
+from pages.components.layout import flash
 from pages.components.rights import why_not
+from pages.components.words import ago, plain
 from workbench_core import cached
 from workbench_core.errors import ChangedByOthers
 from workbench_core.permissions import Action
 from workbench_core.sheets import Sheet, SheetDraft, SheetStatus
+from workbench_core.sheets.changes import REFUSED, changed_fields, changes_since
 from workbench_core.sheets.editing import combined
-from workbench_core.sheets.records import REFUSED, changed_fields, changes_since
 
 _WAY_TO_DRAFT = {SheetStatus.ACTIVE: "Unpublish it to change it.", SheetStatus.ARCHIVED: "Restore it to change it."}
 
@@ -45,17 +46,40 @@ class OpenSheet:
 def opened(sheet: Sheet) -> OpenSheet:
     """The sheet with what this person has changed and not saved; the newest version when there is nothing such."""
     kept: OpenSheet | None = st.session_state.get(_place(sheet.id))
-    if kept is None or (not kept.is_changed and kept.found != sheet):
-        kept = OpenSheet(sheet, sheet.draft, 0 if kept is None else kept.round)
-        st.session_state[_place(sheet.id)] = kept
+    if kept is None:
+        kept = st.session_state[_place(sheet.id)] = came_back(sheet) or OpenSheet(sheet, sheet.draft)
+    elif not kept.is_changed and kept.found != sheet:
+        kept = st.session_state[_place(sheet.id)] = OpenSheet(sheet, sheet.draft, kept.round)
     return kept
+
+
+def came_back(sheet: Sheet) -> OpenSheet | None:
+    """What this person had not saved when their browser reloaded or the app ended."""
+    unsaved = cached.workbench().unsaved_sheets.get(sheet.id, by=current_user())
+    if unsaved is None or sheet.status is not SheetStatus.DRAFT:
+        return None
+    base = {field.name: getattr(unsaved.base, field.name) for field in fields(SheetDraft)}
+    back = OpenSheet(replace(sheet, row_version=unsaved.row_version, **base), unsaved.draft)
+    if back.is_changed:
+        flash(f"Your changes of {ago(unsaved.changed_at)} are here. They are not saved yet.", icon=":material/history:")
+    return back
+
+
+def _put(sheet_id: str, kept: OpenSheet) -> None:
+    """Go on with this, also after a reload."""
+    st.session_state[_place(sheet_id)] = kept
+    unsaved, by = cached.workbench().unsaved_sheets, current_user()
+    if kept.is_changed:
+        unsaved.keep(sheet_id, kept.draft, base=kept.found.draft, row_version=kept.found.row_version, by=by)
+    else:
+        unsaved.forget(sheet_id, by=by)
 
 
 def change(sheet_id: str, draft: SheetDraft, *, resets_fields: bool = False) -> None:
     """Keep a changed draft until it is saved; with `resets_fields` the fields start anew from it."""
     kept: OpenSheet = st.session_state[_place(sheet_id)]
     more = 1 if resets_fields else 0
-    st.session_state[_place(sheet_id)] = replace(kept, draft=draft, round=kept.round + more)
+    _put(sheet_id, replace(kept, draft=draft, round=kept.round + more))
 
 
 def current(sheet_id: str) -> OpenSheet:
@@ -79,16 +103,40 @@ def save_bar(sheet: Sheet) -> None:
     if not kept.is_changed:
         return
     is_outrun = kept.found.row_version != sheet.row_version
-    changes = what_changed(kept)
-    with st.bottom, st.container(horizontal=True, vertical_alignment="center", key="data_save_bar"):
-        st.markdown(f":material/edit: **Not saved yet:** {plain(changes)}", width="content")
-        st.space("stretch")
-        st.button("Discard", key="data_discard", on_click=discard, args=(sheet.id,))
-        locked = why_locked(sheet) or ("Decide first about what was changed meanwhile." if is_outrun else "")
-        st.button(
-            "Save", type="primary", icon=":material/save:", key="data_save", on_click=save, args=(sheet.id,),
-            disabled=bool(locked), help=locked or None,
-        )  # fmt: skip
+    locked = why_locked(sheet) or ("Decide first about what was changed meanwhile." if is_outrun else "")
+    with st.bottom:
+        if st.session_state.get(_confirming(sheet.id)) == kept.draft and not locked:
+            confirmation(sheet, kept.draft)
+            return
+        with st.container(horizontal=True, vertical_alignment="center", key="data_save_bar"):
+            st.markdown(f":material/edit: **Not saved yet:** {plain(what_changed(kept))}", width="content")
+            st.space("stretch")
+            st.button("Discard", key="data_discard", on_click=discard, args=(sheet.id,))
+            st.button(
+                "Save", type="primary", icon=":material/save:", key="data_save", on_click=save, args=(sheet.id,),
+                disabled=bool(locked), help=locked or None,
+            )  # fmt: skip
+
+
+def confirmation(sheet: Sheet, draft: SheetDraft) -> None:
+    """The question before a sheet gets other items under its labels, with what is at stake (SH-4)."""
+    with st.container(key="data_confirmation", gap="small"):
+        with guard():
+            stake = cached.sheet_stake(sheet.id, draft)
+            if stake is not None:
+                before, after = (f"{plain(table)} by {plain(column)}" for table, column in (stake.before, stake.after))
+                st.warning(
+                    plain(stake.words()), icon=":material/swap_horiz:",
+                    title=f"Other items for this sheet? {before} → {after}",
+                )  # fmt: skip
+        with st.container(horizontal=True):
+            st.button(
+                "Save with other items", type="primary", icon=":material/save:", key="data_confirm", on_click=save,
+                args=(sheet.id,), kwargs={"confirmed": True},
+            )  # fmt: skip
+            st.button(
+                "Back", key="data_confirm_back", on_click=st.session_state.pop, args=(_confirming(sheet.id), None)
+            )
 
 
 def what_changed(kept: OpenSheet) -> str:
@@ -99,11 +147,14 @@ def what_changed(kept: OpenSheet) -> str:
     return ", ".join(shown)
 
 
-def save(sheet_id: str) -> None:
-    """Save everything that was changed, over the version that was read."""
-    kept = current(sheet_id)
+def save(sheet_id: str, *, confirmed: bool = False) -> None:
+    """Save everything that was changed, over the version that was read; ask first when labels lose their items."""
+    kept, sheets = current(sheet_id), cached.workbench().sheets
     with guard_callback():
-        cached.workbench().sheets.update(sheet_id, kept.draft, by=current_user(), row_version=kept.found.row_version)
+        if not confirmed and sheets.stake(sheet_id, kept.draft) is not None:
+            st.session_state[_confirming(sheet_id)] = kept.draft
+            return
+        sheets.update(sheet_id, kept.draft, by=current_user(), row_version=kept.found.row_version, confirmed=confirmed)
         discard(sheet_id)
         flash("Saved.")
     errors = st.session_state.pop("kept_errors", [])  # the note about two people says this one with its choices
@@ -113,7 +164,8 @@ def save(sheet_id: str) -> None:
 def discard(sheet_id: str) -> None:
     """Forget what was changed; the next run shows the newest version."""
     kept = current(sheet_id)
-    st.session_state[_place(sheet_id)] = replace(kept, draft=kept.found.draft, round=kept.round + 1)
+    st.session_state.pop(_confirming(sheet_id), None)
+    _put(sheet_id, replace(kept, draft=kept.found.draft, round=kept.round + 1))
 
 
 # --- two people ------------------------------------------------------------------------------------------------------
@@ -151,13 +203,14 @@ def apply_mine(sheet: Sheet) -> None:
             for one in (kept.found.draft, kept.draft, sheet.draft)
         )
         draft = combined(base, mine, theirs)
-        st.session_state[_place(sheet.id)] = OpenSheet(sheet, draft, kept.round + 1)
+        _put(sheet.id, OpenSheet(sheet, draft, kept.round + 1))
         flash("Your changes stand on the new version now. Look at them and save.", icon=":material/merge:")
 
 
 def first_note(sheet: Sheet) -> None:
     """Tell the person who changed a sheet last that somebody else wanted to change it at the same time."""
-    latest = next(iter(cached.workbench().history.of("sheet", sheet.id, limit=1)), None)
+    events = cached.workbench().history.of("sheet", sheet.id, limit=20)
+    latest = next((event for event in events if "version" in event.details), None)
     if latest is None or not latest.action.endswith(REFUSED) or current_user() in {"", latest.by}:
         return
     seen = f"data_seen_{sheet.id}_{latest.happened_at.isoformat()}"
@@ -172,6 +225,10 @@ def first_note(sheet: Sheet) -> None:
             width="content",
         )
         st.button("Got it", key="data_seen", on_click=st.session_state.__setitem__, args=(seen, True))
+
+
+def _confirming(sheet_id: str) -> str:
+    return f"data_confirming_{sheet_id}"
 
 
 def _place(sheet_id: str) -> str:

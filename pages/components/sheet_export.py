@@ -9,11 +9,13 @@ import streamlit as st
 from pages.components.data_navigation import go
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import close_popover, flash, plain, work_popover
+from pages.components.layout import close_popover, flash, work_popover
 from pages.components.rights import why_not
+from pages.components.words import plain
 from workbench_core import cached
 from workbench_core.permissions import Action
 from workbench_core.sheets import FORMATS, Sheet
+from workbench_core.sheets.exports import table_of
 
 TITLES = {"csv": "CSV", "parquet": "Parquet"}
 
@@ -44,20 +46,37 @@ def download_address(sheet_id: str, name: str, *, leaves_out: bool) -> str:
 
 
 def new_table(sheet: Sheet, *, leaves_out: bool) -> None:
-    """Write the rows to a table of the lake."""
+    """Write the rows to a table of the lake, in place of one of this name only when that is chosen."""
     refusal = why_not(Action.EDIT_SHEETS)
     st.markdown("**A new table**")
     name = st.text_input("Name of the new table", key="data_export_name", placeholder="For example: flights_joined")
     st.caption("It is written to main.exports and carries the tags of all sources.")
+    taken = taken_by(name or "")
+    overwrite = bool(taken) and st.checkbox(
+        f"Overwrite {plain(taken)}", key=f"data_export_over_{taken}", help="All rows that are there go."
+    )
+    if taken and not overwrite:
+        refusal = refusal or f"{taken} is there already: overwrite it, or choose another name."
+        st.caption(f":red[:material/error:] {plain(refusal)}")
     if st.button(
-        "Write the table", icon=":material/table:", key="data_export_table",
+        "Overwrite the table" if overwrite else "Write the table", icon=":material/table:", key="data_export_table",
         disabled=bool(refusal) or not (name or "").strip(), help=refusal or None,
     ):  # fmt: skip
         with guard():
             workbench = cached.workbench()
             excluded = workbench.data_quality.quarantine.refs(sheet.id) if leaves_out else ()
-            entry = workbench.sheets.export_table(sheet.id, name or "", by=current_user(), excluded_refs=excluded)
+            entry = workbench.sheets.export_table(
+                sheet.id, name or "", by=current_user(), excluded_refs=excluded, overwrite=overwrite
+            )
             flash(f"The table {plain(entry.name)} is written.")
             close_popover("data_export")
             go(table=entry.name)
             st.rerun()
+
+
+def taken_by(name: str) -> str:
+    """The full name of the table that an export of this name would meet; empty when the name is free."""
+    if not any(character.isascii() and character.isalnum() for character in name.lower()):
+        return ""
+    full = table_of(name)
+    return full if any(entry.name == full for entry in cached.catalog_entries()) else ""

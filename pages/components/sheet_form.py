@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from pages.components.column_editor import ROLES, chips
-from pages.components.layout import plain
 from pages.components.verdicts import identifier_verdict
+from pages.components.words import plain
 from workbench_core import cached
 from workbench_core.catalog import Column
 from workbench_core.sheets import MAX_DESCRIPTION, MAX_NAME, SheetDraft
@@ -26,13 +26,13 @@ class SheetForm:
     can_save: bool
 
 
-def sheet_form(start: SheetDraft, columns: Sequence[Column], *, key: str, taken_names: Sequence[str] = ()) -> SheetForm:
+def sheet_form(start: SheetDraft, columns: Sequence[Column], *, key: str) -> SheetForm:
     """Fields filled with `start` over the columns of its source."""
     names = [column.name for column in columns]
     left, right = st.columns(2, gap="medium")
     with left:
         name = st.text_input("Name", start.name, max_chars=MAX_NAME, key=f"{key}_name") or ""
-        if name.strip() in taken_names:
+        if name.strip() and cached.workbench().sheets.has_name(name.strip()):
             st.caption(":orange[:material/info:] There is a sheet of this name already.")
         tags_of(start)
     with right:

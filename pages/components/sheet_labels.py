@@ -7,7 +7,8 @@ import streamlit as st
 
 from pages.components.charts import SHARES_IN_ROWS, Look, bar_chart
 from pages.components.errors import guard
-from pages.components.layout import empty_state, metric_row, percent
+from pages.components.layout import empty_state, metric_row
+from pages.components.words import percent
 from workbench_core import cached
 from workbench_core.canonical_labels import CanonicalLabel, Coverage
 from workbench_core.sheets import Sheet

@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from pages.components.records import is_missing
-from workbench_core import cached
+from workbench_core import cached, cached_files
+from workbench_core.pictures import PicturePlace, picture_place
 from workbench_core.sheets import Sheet
 
-_VOLUMES = "/Volumes/"
+
+def address_of(place: PicturePlace) -> str:
+    """Where the app serves a picture, small."""
+    return f"/pictures/{quote(place.volume, safe='')}/{quote(place.path)}"
 
 
-@dataclass(frozen=True, slots=True)
-class PicturePlace:
-    """A file of a volume."""
+def places_in(sheet: Sheet, column: str, values: Sequence[object]) -> list[PicturePlace | None]:
+    """The files that the values of a picture column name.
 
-    volume: str
-    path: str
-
-    @property
-    def address(self) -> str:
-        """Where the app serves it, small."""
-        return f"/pictures/{quote(self.volume, safe='')}/{quote(self.path)}"
-
-
-def picture_place(value: object, volumes: Sequence[str], *, is_in: Callable[[str, str], bool]) -> PicturePlace | None:
-    """The file that a value names: a path in one of the volumes, or `/Volumes/catalog/schema/volume/path`.
-
-    With several volumes it is the first that has the file, as `is_in(volume, path)` says. Addresses of the internet
-    are never followed.
+    They are looked for in the volumes that the sheet reads and, when these hold none of them, in the one beside its
+    table that holds most.
     """
-    text = "" if is_missing(value) or isinstance(value, bytes | bytearray) else str(value)
-    if text.startswith(_VOLUMES):
-        parts = text.removeprefix(_VOLUMES).split("/", 3)
-        return PicturePlace(".".join(parts[:3]), parts[3]) if len(parts) == 4 and all(parts) else None
-    path = text.removeprefix("./")
-    if not path or "://" in path or path.startswith("/"):
-        return None
-    if len(volumes) == 1:
-        return PicturePlace(volumes[0], path)
-    found = (PicturePlace(volume, path) for volume in volumes if is_in(volume, path))
-    return next(found, None)
+    paths = frozenset(place.path for value in values if (place := picture_place(value, [""])) and not place.volume)
+    volumes = volumes_for(sheet, column)
+    there = {volume: cached_files.files_among(volume, paths) for volume in volumes} if paths else {}
+    if paths and not any(there.values()):
+        beside = cached_files.volume_beside(table_of(sheet, column), tuple(sorted(paths)))
+        volumes = [beside] if beside else volumes
+    return [picture_place(value, volumes, is_in=lambda one, path: path in there.get(one, ())) for value in values]
+
+
+def volumes_for(sheet: Sheet, column: str) -> list[str]:
+    """The volumes that a sheet reads; of a column of a volume that one alone."""
+    volumes = volumes_of(sheet)
+    alias = alias_of(column, volumes)
+    return [volumes[alias]] if alias else list(volumes.values())
 
 
 def volumes_of(sheet: Sheet) -> Mapping[str, str]:
@@ -53,13 +45,14 @@ def volumes_of(sheet: Sheet) -> Mapping[str, str]:
     return {source.alias: source.table for source in sheet.join.sources if kinds.get(source.table) == "volume"}
 
 
-def volumes_for(sheet: Sheet, column: str) -> list[str]:
-    """The volumes in which the values of a column are looked for: its own one when it is a column of a volume."""
-    volumes = volumes_of(sheet)
-    alias = max((one for one in volumes if column.startswith(f"{one}__")), key=len, default="")
-    return [volumes[alias]] if alias else list(volumes.values())
+def table_of(sheet: Sheet, column: str) -> str:
+    """The table that a column of a sheet comes from."""
+    if sheet.join is None:
+        return sheet.source
+    tables = {source.alias: source.table for source in sheet.join.sources}
+    return tables.get(alias_of(column, tables), sheet.source)
 
 
-def has_file(volume: str, path: str) -> bool:
-    """Whether a volume has a file."""
-    return any(file.path == path for file in cached.files(volume))
+def alias_of(column: str, aliases: Mapping[str, str]) -> str:
+    """Which source of a join a column comes from; empty when it is none of these."""
+    return max((one for one in aliases if column.startswith(f"{one}__")), key=len, default="")

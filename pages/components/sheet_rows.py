@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import page_in_url
 from pages.components.errors import guard
 from pages.components.gallery import gallery
 from pages.components.grid import GridColumn, read_grid
-from pages.components.layout import empty_state, plain
+from pages.components.layout import empty_state
 from pages.components.records import cell_text, show_row
-from pages.components.sheet_pictures import PicturePlace, has_file, picture_place, volumes_for
-from workbench_core import cached
+from pages.components.sheet_pictures import address_of, places_in
+from pages.components.words import plain
+from workbench_core import cached, cached_files
+from workbench_core.pictures import PicturePlace
 from workbench_core.sheets import Sheet
 
 ROWS_PER_PAGE = 25
@@ -30,29 +33,15 @@ def show_rows(sheet: Sheet, total: int) -> None:
         empty_state("No row is left after filter and sampling.", icon=":material/filter_alt_off:")
         return
     pages = -(-total // ROWS_PER_PAGE)
-    page = choose_page(pages)
+    page = page_in_url(pages)
     with guard():
         rows = cached.sheet_page(sheet.id, ROWS_PER_PAGE, ROWS_PER_PAGE * (page - 1))
         if sheet.source_kind == "volume" and sheet.join is None:
-            gallery(sheet.source, rows["item_ref"].tolist(), key="data_items", total=total)
+            gallery(sheet.source, rows["item_ref"].tolist(), key="data_items", is_one_page=True)
             return
         first = ROWS_PER_PAGE * (page - 1) + 1
         st.caption(f"Rows {first:,} to {first + len(rows) - 1:,} of {total:,}. Click a row to see all of it.")
         show_page(sheet, rows, first=first)
-
-
-def choose_page(pages: int) -> int:
-    """The page that the address names, and the way to the others."""
-    present = st.query_params.get("page", "1")
-    page = min(int(present), pages) if present.isdecimal() and int(present) > 0 else 1
-    if pages == 1:
-        return 1
-    st.session_state["data_page"] = page
-
-    def write() -> None:
-        st.query_params["page"] = str(st.session_state["data_page"])
-
-    return int(st.pagination(pages, key="data_page", on_change=write))
 
 
 def show_page(sheet: Sheet, rows: pd.DataFrame, *, first: int) -> None:
@@ -64,7 +53,7 @@ def show_page(sheet: Sheet, rows: pd.DataFrame, *, first: int) -> None:
     places = places_of(sheet, rows[columns])
     shown = pd.DataFrame({name: shortened(rows[name]) for name in columns})
     for name, of_rows in places.items():
-        addresses = [at.address if at else value for at, value in zip(of_rows, shown[name], strict=True)]
+        addresses = [address_of(at) if at else value for at, value in zip(of_rows, shown[name], strict=True)]
         shown[name] = pd.Series(addresses, index=shown.index, dtype=object)
     pinned = sheet.item_id_column
     chosen = read_grid(
@@ -131,16 +120,11 @@ def _short(value: object) -> object:
 
 def places_of(sheet: Sheet, rows: pd.DataFrame) -> dict[str, list[PicturePlace | None]]:
     """The files that the picture columns of these rows name."""
-    return {
-        name: [picture_place(value, volumes, is_in=has_file) for value in rows[name]]
-        for name in sheet.image_columns
-        if name in rows.columns
-        for volumes in [volumes_for(sheet, name)]
-    }
+    return {name: places_in(sheet, name, rows[name].tolist()) for name in sheet.image_columns if name in rows.columns}
 
 
 def pictures_of(places: Mapping[str, Sequence[PicturePlace | None]], row: int) -> dict[str, bytes]:
     """The pictures of one row, for the columns that have one that can be read."""
     found = {name: of_rows[row] for name, of_rows in places.items()}
-    contents = {name: cached.thumbnail(at.volume, at.path, side=SIDE) for name, at in found.items() if at}
+    contents = {name: cached_files.thumbnail(at.volume, at.path, side=SIDE) for name, at in found.items() if at}
     return {name: content for name, content in contents.items() if content}

@@ -1,38 +1,32 @@
-"""Sheets on the Data page: the list, and one sheet with what it holds, how it is made, and its life."""
+"""One sheet on the Data page: what it holds, how it is made, when it was checked, and its life."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url
 from pages.components.column_editor import edit_columns
-from pages.components.data_navigation import back, demo_button, go, view_switch
+from pages.components.data_navigation import back, go
 from pages.components.errors import guard, guard_callback
 from pages.components.filter_editor import edit_filter
 from pages.components.identity import current_user
 from pages.components.join_editor import edit_sources
-from pages.components.layout import (
-    ago,
-    choose_in_url,
-    empty_state,
-    flash,
-    metric_row,
-    page_header,
-    percent,
-    pick_row,
-    plain,
-    search_in_url,
-    words,
-)
+from pages.components.layout import flash, metric_row, page_header
+from pages.components.quality_panel import quality_panel
+from pages.components.rights import why_not
 from pages.components.sampling_editor import edit_sampling
-from pages.components.sheet_details import named_dependants, quality_line, show_history, show_usage, tags_note
+from pages.components.sheet_details import named_dependants, quality_line, show_usage, tags_note
 from pages.components.sheet_draft import change, conflict_note, opened, save_bar, why_locked
 from pages.components.sheet_export import export_popover
+from pages.components.sheet_history import show_history
 from pages.components.sheet_labels import show_labels
+from pages.components.sheet_moves import ICONS, ask, deletion_question, move, moved_note
 from pages.components.sheet_rows import show_rows
+from pages.components.words import ago, counted, percent, plain, words
 from workbench_core import cached
+from workbench_core.permissions import Action
 from workbench_core.sheets import (
     LIFECYCLE,
     MAX_DESCRIPTION,
@@ -45,116 +39,16 @@ from workbench_core.sheets import (
 )
 from workbench_core.usage import UsageRules
 
-MAX_SHEETS = 500
-STATUSES = ["all", *(status.value for status in SheetStatus)]
 PARTS = {
     "rows": "Rows", "columns": "Columns", "sources": "Sources", "filter": "Filter and sample", "labels": "Labels",
-    "usage": "Usage", "history": "History",
+    "quality": "Quality", "usage": "Usage", "history": "History",
 }  # fmt: skip
-DONE = {
-    "delete": "is deleted. An administrator can bring it back.",
-    "undelete": "is a draft again.",
-}  # what the page itself does not show
-ICONS = {"unpublish": "edit", "archive": "archive", "restore": "unarchive", "delete": "delete", "publish": "publish"}
 
 
-def show_sheets() -> None:
-    """Sheets that match; a click opens one."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        view_switch()
-        status = choose_in_url("Status", STATUSES, key="status", default="all")
-        search = search_in_url("search", label="Search sheets", placeholder="Search by name or source")
-        owner = choose_owner()
-    found = cached.sheets(None if status == "all" else SheetStatus(status), search, owner, MAX_SHEETS)
-    if not found:
-        show_no_sheets(is_filtered=bool(search or owner) or status != "all")
-        return
-    if status == "deleted":
-        show_deleted(found)
-        return
-    pick_row(
-        pd.DataFrame([sheet_line(sheet) for sheet in found]),
-        [sheet.id for sheet in found],
-        param="sheet",
-        alt="Sheets",
-        columns={
-            "Sheet": st.column_config.TextColumn(width="medium"),
-            "Items": st.column_config.NumberColumn(format="localized"),
-            "Changed": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
-        },
-    )
-    if len(found) == MAX_SHEETS:
-        st.caption(f"The first {MAX_SHEETS} sheets are listed; search to see others.")
-
-
-def choose_owner() -> str:
-    """Whose sheets to list, in the address as `?owner=`; empty for everybody's. Nothing to choose with one owner."""
-    owners = cached.sheet_owners()
-    present = st.query_params.get("owner", "")
-    if len(owners) < 2 and present in ("", *owners):
-        return present
-    st.session_state["data_owner"] = present if present in owners else None
-
-    def write() -> None:
-        if chosen := st.session_state["data_owner"]:
-            st.query_params["owner"] = chosen
-        else:
-            st.query_params.pop("owner", None)
-
-    return st.selectbox(
-        "Made by", owners, key="data_owner", placeholder="Made by anybody", on_change=write,
-        label_visibility="collapsed", width=220,
-    ) or ""  # fmt: skip
-
-
-def show_no_sheets(*, is_filtered: bool) -> None:
-    """Say why nothing is listed, with the one useful next step."""
-    if is_filtered:
-        empty_state("No sheet matches. Change status, search or owner.", icon=":material/search_off:")
-        return
-    with empty_state(
-        "No sheets yet. A sheet points at a table or folder and says which column identifies an item and what the "
-        "others are for. Open a table of the lake to make one.",
-        icon=":material/table_view:",
-    ):
-        st.button("Open the lake", icon=":material/database:", key="data_lake", on_click=go, kwargs={"view": "lake"})
-        if not cached.catalog_entries():
-            demo_button("sheets")
-
-
-def sheet_line(sheet: Sheet) -> dict[str, object]:
-    """One line of the list."""
-    return {
-        "Sheet": sheet.name,
-        "Status": words(sheet.status),
-        "Items": sheet.item_count,
-        "Columns": len(sheet.columns),
-        "Source": sources_of(sheet),
-        "Kind": "Demo" if sheet.is_demo else "",
-        "Changed": sheet.updated_at,
-        "By": sheet.updated_by,
-    }
-
-
-def sources_of(sheet: Sheet) -> str:
-    """The source of a sheet in words, with how many are joined to it."""
-    more = 0 if sheet.join is None else len(sheet.join.sources) - 1
-    return f"{sheet.source} + {more} joined" if more else sheet.source
-
-
-def show_deleted(found: list[Sheet]) -> None:
-    """Deleted sheets, each with the way back."""
-    for sheet in found:
-        refusal = cached.workbench().sheets.refusal(sheet, "undelete", by=current_user())
-        with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{plain(sheet.name)}** · deleted by {plain(sheet.updated_by)}, {ago(sheet.updated_at)}")
-            st.button(
-                "Undelete", key=f"data_undelete_{sheet.id}", on_click=move, args=(sheet, "undelete"),
-                disabled=bool(refusal), help=refusal or None,
-            )  # fmt: skip
-
-
-# --- one sheet -----------------------------------------------------------------------------------------------------
+def open_sheet(sheet_id: str) -> None:
+    """One sheet by its id, with the way back also from one that is not there or cannot be read."""
+    back("All sheets", view="sheets")
+    show_sheet(cached.workbench().sheets.get(sheet_id))
 
 
 def show_sheet(sheet: Sheet) -> None:
@@ -162,10 +56,11 @@ def show_sheet(sheet: Sheet) -> None:
 
     The numbers that are kept come first and the check of the source last: over many rows it takes seconds.
     """
-    back("All sheets", view="sheets")
     actions = page_header(plain(sheet.name), subtitle(sheet), status=sheet.status, is_demo=sheet.is_demo)
     with actions:
         sheet_actions(sheet)
+    moved_note()
+    deletion_question([sheet], then="sheets")
     conflict_note(sheet)
     problems = st.container()
     rules = cached.workbench().sheets.usage_rules(sheet)
@@ -174,7 +69,7 @@ def show_sheet(sheet: Sheet) -> None:
     stats = sheet.join_stats.stats if sheet.join_stats else None
     with numbers.container():
         metric_row(tiles(sheet, sheet.item_count, stats), width=140)
-    quality_line(sheet)
+    check_line(sheet)
     part = choose_in_url("Part", list(PARTS), key="show", default="rows", titles=PARTS)
     show_part(sheet, part, rules)
     save_bar(sheet)
@@ -200,6 +95,8 @@ def show_part(sheet: Sheet, part: str, rules: UsageRules) -> None:
         show_filter(sheet)
     elif part == "labels":
         show_labels(sheet)
+    elif part == "quality":
+        quality_panel(sheet)
     elif part == "usage":
         show_usage(sheet, rules)
     else:
@@ -212,6 +109,38 @@ def show_check(check: Validation) -> None:
         st.warning(plain(problem), icon=":material/warning:", title="This sheet cannot be worked with")
     for warning in check.warnings:
         st.caption(f":orange[:material/warning:] {plain(warning)}")
+
+
+def check_line(sheet: Sheet) -> None:
+    """When the sheet was checked last, by whom and with what result; the way to check it now, and its quality."""
+    refusal = why_not(Action.EDIT_SHEETS)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small", key="data_check_line"):
+        if sheet.validated_at is None or sheet.item_count is None:
+            st.caption(":material/fact_check: Not checked since its last change.", width="content")
+        else:
+            by = cached.sheet_checked_by(sheet.id)
+            st.caption(
+                f":material/fact_check: Checked {ago(sheet.validated_at)}{f' by {plain(by)}' if by else ''}: "
+                f"{counted(sheet.item_count, 'item')}",
+                width="content",
+            )
+        st.button(
+            "Check again", type="tertiary", icon=":material/refresh:", key="data_check_again", on_click=check_again,
+            args=(sheet.id,), disabled=bool(refusal), help=refusal or "Counts the items and checks the identifier now",
+        )  # fmt: skip
+        st.space("stretch")
+        quality_line(sheet)
+
+
+def check_again(sheet_id: str) -> None:
+    """Check a sheet over its source as it is now, and keep what was counted."""
+    with guard_callback():
+        cached.forget_lake()
+        found = cached.workbench().sheets.validate(sheet_id, by=current_user())
+        if found.is_valid:
+            flash(f"Checked: {counted(found.item_count, 'item')}.")
+        else:
+            flash(f"Checked: {counted(len(found.problems), 'problem')}.", icon=":material/warning:")
 
 
 def subtitle(sheet: Sheet) -> str:
@@ -300,8 +229,8 @@ def action_button(sheet: Sheet, action: str, *, is_primary: bool = False) -> Non
         key=f"data_{action}",
         type="primary" if is_primary else "secondary",
         icon=f":material/{ICONS[action]}:",
-        on_click=move,
-        args=(sheet, action),
+        on_click=ask if action == "delete" else move,
+        args=([sheet],) if action == "delete" else ([sheet], action),
         disabled=bool(refusal),
         help=refusal or None,
         width="content" if is_primary else "stretch",
@@ -309,13 +238,3 @@ def action_button(sheet: Sheet, action: str, *, is_primary: bool = False) -> Non
     if used is not None and is_used:
         st.caption("It cannot be deleted while this stands on it:")
         named_dependants(used)
-
-
-def move(sheet: Sheet, action: str) -> None:
-    """Take one step; a page that is out of date is told so."""
-    with guard_callback():
-        cached.workbench().sheets.move(sheet.id, action, by=current_user(), row_version=sheet.row_version)
-        if action in DONE:
-            flash(f"“{sheet.name}” {DONE[action]}")
-        if action == "delete":
-            go(view="sheets")

@@ -10,14 +10,13 @@ import streamlit as st
 
 from pages.components.errors import guard_callback
 from pages.components.grid import CellEdit, GridColumn, edit_grid
-from pages.components.layout import percent, plain
 from pages.components.sheet_draft import change, current
+from pages.components.words import percent, plain
 from workbench_core import cached
-from workbench_core.sheets import Join, JoinSource, KeySuggestion, SourceRole
+from workbench_core.sheets import MAX_SOURCES, Join, JoinSource, KeySuggestion, SourceRole
 from workbench_core.sheets.join_editing import with_source
 
 Keys: TypeAlias = "tuple[tuple[str, str], ...]"  # pairs of a column of the partner and one of the new source
-MOST_SOURCES = 5
 GRID = [
     GridColumn("use", "Use", width=64, kind="check", is_editable=True),
     GridColumn("left", "This sheet", least=120),
@@ -31,14 +30,19 @@ GRID = [
 ]
 
 
+def is_adding(key: str) -> bool:
+    """Whether a person is choosing another source now."""
+    return bool(st.session_state.get(f"{key}_adding"))
+
+
 def add_source(sheet_id: str, key: str, join: Join) -> None:
     """The way to another source, opened by a button."""
-    is_full = len(join.sources) >= MOST_SOURCES
-    if not st.session_state.get(f"{key}_adding"):
+    is_full = len(join.sources) >= MAX_SOURCES
+    if not is_adding(key):
         st.button(
             "Add a source", icon=":material/add:", key="data_add_source", on_click=st.session_state.__setitem__,
             args=(f"{key}_adding", True), disabled=is_full,
-            help=f"A join takes at most {MOST_SOURCES} sources." if is_full else None,
+            help=f"A join takes at most {MAX_SOURCES} sources." if is_full else None,
         )  # fmt: skip
         return
     with st.container(border=True, key="data_adder"):

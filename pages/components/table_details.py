@@ -10,29 +10,22 @@ import streamlit as st
 from pages.components.catalog_tree import short
 from pages.components.data_navigation import back, go
 from pages.components.errors import guard, guard_callback
+from pages.components.first_rows import first_rows
 from pages.components.folder_view import show_folder
 from pages.components.grid import CellEdit, GridColumn, edit_grid, read_grid
 from pages.components.identity import current_user
-from pages.components.layout import (
-    close_popover,
-    counted,
-    flash,
-    page_header,
-    plain,
-    status_badge,
-    words,
-    work_popover,
-)
+from pages.components.layout import close_popover, flash, page_header, status_badge, work_popover
 from pages.components.rights import why_not
 from pages.components.sheet_details import tags_note
 from pages.components.sheet_form import sheet_form
+from pages.components.words import counted, plain, words
 from workbench_core import cached
-from workbench_core.catalog import TAGS, UPLOADS, Column, Preview, TableEntry
+from workbench_core.catalog import EXPORTS, TAGS, UPLOADS, Column, Preview, TableEntry
 from workbench_core.permissions import Action
 from workbench_core.sheets import Sheet
 from workbench_core.usage import from_tags
 
-MAX_SHEETS = 500
+EMPTY = {True: "Some", False: "Never", None: ""}  # whether a value may be missing; nothing when nobody knows
 MAX_COMMENT = 2_000
 KIND_COLORS = {"Number": "blue", "Time": "violet", "Boolean": "green", "Nested": "orange", "Binary": "orange"}
 
@@ -55,8 +48,7 @@ def show_source(name: str) -> None:
     if entry.kind == "volume":
         show_folder(name)
         return
-    st.subheader("First rows", anchor=False)
-    st.dataframe(preview.rows, hide_index=True, alt=f"The first rows of {name}")
+    first_rows(preview)
     st.subheader("Columns", anchor=False)
     show_columns(name, preview.columns)
 
@@ -69,9 +61,11 @@ def _subtitle(preview: Preview) -> str:
 
 
 def origin(entry: TableEntry) -> str:
-    """Source and licence as one caption."""
-    source = plain(entry.source) or "Source not noted"
-    return f"{source} · Licence: {plain(entry.licence)}" if entry.licence else source
+    """Source, owner and licence as one caption."""
+    parts = [plain(entry.source) or "Source not noted"]
+    parts += [f"Owner: {plain(entry.owner)}"] if entry.owner else []
+    parts += [f"Licence: {plain(entry.licence)}"] if entry.licence else []
+    return " · ".join(parts)
 
 
 # --- actions --------------------------------------------------------------------------------------------------------
@@ -84,10 +78,20 @@ def source_actions(entry: TableEntry) -> None:
         "Make a sheet of it", type="primary", icon=":material/add:", key="data_make", disabled=bool(refusal),
         help=refusal or None, on_click=go, kwargs={"table": entry.name, "make": "sheet"},
     )  # fmt: skip
+    if may_get_rows(entry):
+        st.button(
+            "New rows", icon=":material/upload:", key="data_new_rows", disabled=bool(refusal), help=refusal or None,
+            on_click=go, kwargs={"view": "add", "to": entry.name},
+        )  # fmt: skip
     with work_popover("Describe", key="data_details", icon=":material/edit:"):
         describe_form(entry)
     with st.popover("", key="data_table_more", icon=":material/more_horiz:"):
         removal(entry)
+
+
+def may_get_rows(entry: TableEntry) -> bool:
+    """Whether files can change the rows of a table."""
+    return entry.kind == "table" and not entry.is_demo and entry.name.startswith(f"{UPLOADS}.")
 
 
 def describe_form(entry: TableEntry) -> None:
@@ -139,9 +143,9 @@ def removal(entry: TableEntry) -> None:
 
 def removal_refusal(entry: TableEntry) -> str:
     """Why something of the lake stays; the service checks again."""
-    if not entry.name.startswith(f"{UPLOADS}."):
-        return f"Only what is in {plain(UPLOADS)} can be removed here."
-    if using := [sheet for sheet in cached.sheets(limit=MAX_SHEETS) if entry.name in sheet.tables]:
+    if not entry.name.startswith((f"{UPLOADS}.", f"{EXPORTS}.")):
+        return f"Only what is in {plain(UPLOADS)} and {plain(EXPORTS)} can be removed here."
+    if using := cached.sheets_on(entry.name):
         return f"Used by {counted(len(using), 'sheet')}; delete them first."
     return ""
 
@@ -165,6 +169,7 @@ def show_columns(name: str, columns: Sequence[Column]) -> None:
             "Column": [column.name for column in columns],
             "Kind": [words(column.kind) for column in columns],
             "Type": [column.data_type for column in columns],
+            "Empty": [EMPTY[column.is_nullable] for column in columns],
             "Comment": [column.comment for column in columns],
         }
     )
@@ -172,6 +177,7 @@ def show_columns(name: str, columns: Sequence[Column]) -> None:
         GridColumn("Column", share=2, is_pinned=False),
         GridColumn("Kind", width=110, kind="badge", colors=KIND_COLORS),
         GridColumn("Type", width=150, kind="mono"),
+        GridColumn("Empty", width=90),
         GridColumn("Comment", share=4, least=180, is_editable=not refusal, is_long=True),
     ]
     if refusal:
@@ -195,7 +201,7 @@ def save_comments(name: str, cells: Sequence[CellEdit]) -> None:
 
 def sheets_of(name: str) -> None:
     """The sheets that read this table or folder, each one click away."""
-    pointing = [sheet for sheet in cached.sheets(limit=MAX_SHEETS) if name in sheet.tables]
+    pointing = cached.sheets_on(name)
     if not pointing:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -221,7 +227,6 @@ def make_sheet(source: str, columns: Sequence[Column]) -> None:
             cached.sheet_proposal(source),
             columns,
             key=f"data_new_{source}",
-            taken_names=[sheet.name for sheet in cached.sheets(limit=MAX_SHEETS)],
         )
         with st.container(horizontal=True):
             if st.button("Create sheet", type="primary", key="data_create", disabled=not form.can_save):

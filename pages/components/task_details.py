@@ -6,18 +6,9 @@ import streamlit as st
 
 from pages.components.errors import guard, guard_callback
 from pages.components.identity import current_user
-from pages.components.layout import (
-    ago,
-    close_popover,
-    flash,
-    metric_row,
-    page_header,
-    plain,
-    run_progress,
-    words,
-    work_popover,
-)
+from pages.components.layout import close_popover, flash, metric_row, page_header, run_progress, work_popover
 from pages.components.rights import why_not
+from pages.components.words import ago, plain, words
 from workbench_core import cached
 from workbench_core.labeling_tasks import LIFECYCLE, NEEDS_NOTE, LabelingTask, TaskStatus
 from workbench_core.permissions import Action

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.components.layout import plain, words
+from pages.components.words import plain, words
 from workbench_core.metrics import AnswerKind, FieldType
 from workbench_core.prompt_templates import (
     AnswerSource,

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import pick_row
 from pages.components.charts import Look, stacked_bar
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import empty_state, flash, metric_row, page_header, pick_row, plain, words
+from pages.components.layout import empty_state, flash, metric_row, page_header
 from pages.components.rights import why_not
+from pages.components.words import plain, words
 from workbench_core import cached
 from workbench_core.permissions import Action
 from workbench_core.training_gate import GateSummary, Shares, Split

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components.layout import words
+from pages.components.words import words
 from workbench_core.usage import ALL_USES, PRESETS, Classification, UsageRules, Use
 
 _PRESETS = {preset.name: preset for preset in PRESETS}

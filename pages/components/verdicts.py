@@ -1,13 +1,13 @@
-"""What the lake says about a choice while it is made: whether an identifier is unique, and what a filter keeps."""
+"""What the lake says about a choice while it is made: a unique identifier, items found again, what a filter keeps."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from pages.components.errors import guard
-from pages.components.layout import plain
+from pages.components.words import counted, plain
 from workbench_core import cached
-from workbench_core.sheets import Source
+from workbench_core.sheets import SheetDraft, Source
 
 
 def identifier_verdict(source: Source, column: str) -> bool:
@@ -32,6 +32,22 @@ def _identifier_words(source: Source, column: str) -> tuple[bool, str]:
     ]
     reason = " and ".join(fault for fault in faults if fault) or "the source has no rows"
     return False, f":red[:material/error:] {plain(column)}: {reason}. Labels need an identifier that is unique."
+
+
+def items_verdict(sheet_id: str, draft: SheetDraft) -> None:
+    """Say how many labelled items of a sheet are found again with another source or identifier (SH-4)."""
+    with guard():
+        stake = cached.sheet_stake(sheet_id, draft)
+        if stake is None:
+            return
+        if not stake.labelled:
+            words = f"{stake.used.words()} refer to the present items and stay as they are."
+            st.caption(f":orange[:material/warning:] {plain(words)}")
+            return
+        is_all = stake.found == stake.labelled
+        mark = ":green[:material/check_circle:]" if is_all else ":orange[:material/warning:]"
+        rest = "" if is_all else " Labels of the others stay and count again when their items come back."
+        st.caption(f"{mark} **{stake.found:,} of {counted(stake.labelled, 'labelled item')}** found again.{rest}")
 
 
 def filter_verdict(source: Source, expression: str) -> bool:

@@ -5,20 +5,13 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, pick_row
 from pages.components.charts import Look, interval_chart
 from pages.components.errors import guard
-from pages.components.layout import (
-    STATUS_COLORS,
-    choose_in_url,
-    metric_row,
-    page_header,
-    pick_row,
-    plain,
-    run_progress,
-    words,
-)
+from pages.components.layout import STATUS_COLORS, metric_row, page_header, run_progress
 from pages.components.records import show_messages
 from pages.components.version_details import in_words, is_share, metric_name
+from pages.components.words import plain, words
 from workbench_core import cached
 from workbench_core.evaluations import VersionComparison
 from workbench_core.metrics import MINIMUM_ITEMS, Verdict

@@ -7,23 +7,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from pages.components.address import choose_in_url, pick_row
 from pages.components.charts import Look, heatmap, interval_chart
 from pages.components.errors import guard
 from pages.components.identity import current_user
-from pages.components.layout import (
-    ago,
-    choose_in_url,
-    empty_state,
-    flash,
-    page_header,
-    percent,
-    pick_row,
-    plain,
-    run_progress,
-    status_badge,
-)
+from pages.components.layout import empty_state, flash, page_header, run_progress, status_badge
 from pages.components.records import show_messages
 from pages.components.rights import why_not
+from pages.components.words import ago, percent, plain
 from workbench_core import cached
 from workbench_core.evaluations import Evaluation
 from workbench_core.metrics import Direction, MetricValue

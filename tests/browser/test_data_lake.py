@@ -12,7 +12,9 @@ from PIL import Image
 
 from tests.browser.conftest import running, tab
 from tests.review_data import ANN
+from workbench_core.canonical_labels import LabelEntry
 from workbench_core.settings import read_settings
+from workbench_core.sheets import SheetDraft
 from workbench_core.workbench import open_workbench
 
 DESKTOP: dict[str, object] = {}
@@ -94,3 +96,47 @@ def test_a_folder_opens_down_to_a_picture_and_a_page(lake, chromium, expect, nam
         page.get_by_role("button", name="b1.png", exact=True).click()
         expect(page.get_by_alt_text("Picture b1.png")).to_have_js_property("naturalWidth", 300)  # no thumbnail
         assert is_within(page)
+
+
+def orders(numbers) -> str:
+    """A month of orders."""
+    rows = [f"{number:05d},{number * 1.5},Call first" for number in numbers]
+    return "order_id,total,note\n" + "\n".join(rows) + "\n"
+
+
+@pytest.fixture(scope="module")
+def january(tmp_path_factory) -> Iterator[str]:
+    """The app over a table of forty orders with a sheet and labels of ten."""
+    home = tmp_path_factory.mktemp("months")
+    file = home / "orders.csv"
+    file.write_text(orders(range(40)))
+    opened = open_workbench(read_settings({"WORKBENCH_HOME": str(home), "WORKBENCH_USER": ANN}))
+    table = opened.catalog.upload_table(file, file_name="orders.csv", by=ANN).name
+    sheet = opened.sheets.create(SheetDraft("Orders to check", table, "order_id", text_columns=("note",)), by=ANN)
+    entries = [LabelEntry(f"{number:05d}", "ok") for number in range(10)]
+    opened.canonical_labels.label(entries, sheet_id=sheet.id, label_type="check", by=ANN)
+    opened.close()
+    with running(home) as url:
+        yield url
+
+
+def test_the_next_months_rows_are_added(january, chromium, tmp_path: Path, expect):
+    """From the table to its new rows: what they do is seen first; rows that are there already are updated instead."""
+    file = tmp_path / "february.csv"
+    file.write_text(orders(range(35, 60)))
+    with tab(chromium, january) as opened:
+        page = opened.open("data?table=main.uploads.orders").page
+        page.get_by_role("button", name="New rows").click()
+        page.locator("input[type=file]").first.set_input_files(str(file))
+        expect(page.get_by_text("The table has 5 identifiers of the file already")).to_be_visible()
+        expect(page.get_by_role("button", name="Add 25 rows")).to_be_disabled()
+        page.get_by_role("button", name="Update these rows instead").click()
+        expect(page.get_by_text("40 rows → 60 rows")).to_be_visible()
+        expect(page.get_by_text("All 10 labelled items stay.")).to_be_visible()
+        expect(page.frame_locator(GRID).locator(".ag-row[row-id='order_id']")).to_contain_text("Stays")
+        assert is_within(page)
+        page.get_by_role("button", name="Update 5 rows, add 20").click()
+        expect(page.get_by_text("60 rows · 3 columns")).to_be_visible()
+        page.get_by_role("button", name="Orders to check").click()
+        expect(page.get_by_role("heading", level=1, name="Orders to check")).to_be_visible()
+        expect(page.get_by_test_id("stMetric").filter(has_text="Items")).to_contain_text("60")

@@ -81,11 +81,11 @@ def test_from_a_profile_to_items_that_generation_leaves_out(app, workbench, made
     app.open(f"data_quality?sheet={made['desktop']}")
     person.press("Profile and suggest", key="quality_profile_overview")
     choose(app, "Suggested rules")
-    person.sees("status is one of closed, open")
+    person.sees("status is one of “closed”, “open”")
     person.press("Untick all")
     app.page.get_by_text("price has a value").click()
     person.press("Add 1 rule")
-    person.sees("1 rule on")
+    person.sees("1 rule enabled")
 
     person.press("Add rule", key="quality_new")
     app.page.get_by_test_id("stMultiSelect").locator("input").click()
@@ -94,7 +94,7 @@ def test_from_a_profile_to_items_that_generation_leaves_out(app, workbench, made
     person.sees("email has a value.")
     person.sees("It can run on this sheet.")
     person.press("Add rule", key="quality_form_save")
-    person.sees("2 rules on")
+    person.sees("2 rules enabled")
 
     cell = app.page.frame_locator(GRID).locator("[row-index='1'] [col-id='c1']")
     cell.dblclick()
@@ -137,7 +137,7 @@ def test_a_phone_works_through_the_queue_with_taps_and_a_desktop_with_arrows(ser
         assert opened.page.get_by_test_id("stMain").evaluate("main => main.scrollWidth - main.clientWidth") <= 1
         opened.page.get_by_role("button", name="Set aside").click()
         person.sees("o001")
-        person.sees("1 of 6")
+        person.sees("2 of 7")
     assert quality.quarantine.refs(sheet_id) == ("o000",)
     with tab(chromium, server) as opened:
         person = Person(opened, expect)
@@ -147,7 +147,7 @@ def test_a_phone_works_through_the_queue_with_taps_and_a_desktop_with_arrows(ser
             person.sees(place)
         press_when_heard(opened, "a")
         person.sees("o003")
-        person.sees("2 of 5")
+        person.sees("3 of 6")
     assert quality.fix_queue.item(sheet_id, "o002").state is ItemState.ACCEPTED
 
 

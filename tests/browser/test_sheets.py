@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import App, running, tab
-from tests.pages.data_parts import PREFIX, flights
+from tests.pages.data_parts import PREFIX, flights, table
 from tests.review_data import ANN
+from workbench_core.canonical_labels import LabelEntry
 from workbench_core.settings import read_settings
-from workbench_core.sheets import ColumnRef, JoinKey, Matches, SheetDraft
+from workbench_core.sheets import ColumnRef, JoinKey, Matches, SheetDraft, SheetStatus
 from workbench_core.workbench import Workbench, open_workbench
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
-SHEETS = ("join", "columns", "slow", "filter", "phone")
+SHEETS = ("join", "columns", "slow", "filter", "phone", "other items")
 SLOW_LINE = """() => {
   const add = WebSocket.prototype.addEventListener
   WebSocket.prototype.addEventListener = function (kind, listener, ...rest) {
@@ -229,6 +230,59 @@ def test_rows_are_filtered_by_the_builder_and_downloaded(person, workbench, shee
     assert len(rows) == 20
     assert {row["origin"] for row in rows} == {"JFK"}
     assert not list((Path(workbench.settings.home) / "downloads").iterdir())
+
+
+def test_another_source_under_labels_is_asked_for_and_told_from_to(person, workbench, sheets, home):
+    """SH-4."""
+    sheet_id = sheets["other items"]
+    entries = [LabelEntry(f"f{number:02d}", "late") for number in range(3)]
+    workbench.canonical_labels.label(entries, sheet_id=sheet_id, label_type="delay", by=ANN)
+    rows = [{"flight_id": f"f{n:02d}", "origin": "JFK", "wind": n} for n in (0, 1, *range(60, 68))]
+    february = table(workbench, home, "february", rows)
+    person.app.open(f"data?sheet={sheet_id}&show=sources")
+    person.press("Change source")
+    person.choose("Table or folder", february)
+    person.sees("2 of 3 labelled items")
+    person.look("changer")
+    person.press("Take this source")
+    person.page.locator(".st-key-data_save").get_by_role("button").click()
+    person.sees(re.compile("Of 3 labelled items 2 are found in"))
+    person.look("confirmation")
+    assert workbench.sheets.get(sheet_id).source != february
+    person.press("Save with other items")
+    person.sees("1 of 3 labelled items are not among the rows of the source")
+    assert workbench.sheets.get(sheet_id).source == february
+    person.app.open(f"data?sheet={sheet_id}&show=history")
+    person.sees(re.compile("main.uploads.february"))
+    person.press("Check again")
+    person.sees(re.compile("Checked just now by ann@.*example.com: 10 items"))
+
+
+@pytest.mark.parametrize("app", [{}, PHONE], ids=["desktop", "phone"], indirect=True)
+def test_two_sheets_are_ticked_deleted_and_brought_back(person, workbench, sheets, home):
+    rows = [{"id": n} for n in range(3)]
+    if f"{PREFIX}spare" not in {entry.name for entry in workbench.lake.tables()}:
+        table(workbench, home, "spare", rows)
+    width = person.page.viewport_size["width"]
+    drafts = [SheetDraft(f"Spare {width} {name}", f"{PREFIX}spare", "id") for name in "AB"]
+    made = [workbench.sheets.create(draft, by=ANN).id for draft in drafts]
+    person.app.open(f"data?view=sheets&search=spare {width}")
+    list_of_sheets = person.page.get_by_test_id("stDataFrame").locator(".dvn-scroller").first
+    list_of_sheets.wait_for()
+    person.page.wait_for_timeout(500)
+    for row in (1, 2):
+        list_of_sheets.click(position={"x": 18, "y": 35 * row + 18})
+        person.sees("1 sheet" if row == 1 else "2 sheets")
+    person.press("Delete")
+    person.sees(f"Delete “Spare {width} B” and “Spare {width} A”?")
+    person.is_within_the_screen()
+    person.page.locator(".st-key-data_delete_do").get_by_role("button").click()
+    person.sees(f"“Spare {width} B” and “Spare {width} A” are deleted.")
+    assert workbench.sheets.listed([SheetStatus.DELETED]).total == 2
+    person.look("deleted")
+    person.press("Undo")
+    person.expect(person.page.locator(".st-key-data_undo")).to_have_count(0)
+    assert {workbench.sheets.get(sheet_id).status for sheet_id in made} == {"draft"}
 
 
 def test_the_same_on_a_phone(server, chromium, workbench, sheets, expect):

@@ -113,5 +113,6 @@ def refs(lake, selection):
 
 
 def on_disk(tmp_path):
-    """All files and folders of the home."""
-    return sorted(str(path.relative_to(tmp_path / "home")) for path in (tmp_path / "home").rglob("*"))
+    """All files and folders of the home but the place for what is being written, which is empty when nothing is."""
+    found = (str(path.relative_to(tmp_path / "home")) for path in (tmp_path / "home").rglob("*"))
+    return sorted(path for path in found if not path.endswith("/.scratch"))

@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 
 from tests.core.generation_parts import ANN, BEN
 from tests.core.quality_parts import RULES, Flights, planted
-from workbench_core.data_quality import ItemKind, RuleDraft, ScanOptions
+from workbench_core.data_quality import ItemKind, ItemState, QueueFilter, RuleDraft, ScanOptions
 from workbench_core.errors import ChangedByOthers, Conflict
 
 
@@ -40,8 +40,8 @@ def test_checks_are_run_kept_decided_and_compared_on_postgres(flights):
     queue = quality.fix_queue
     page = queue.items(sheet.id, limit=10)
     assert page.total == len(defects.any_failing)
-    assert queue.items(sheet.id, rule="time", search="2013").total == 17
-    assert queue.items(sheet.id, kind="outliers").items[0].score > 3.5
+    assert queue.items(sheet.id, QueueFilter(rule="time", search="2013")).total == 17
+    assert queue.items(sheet.id, QueueFilter(kind=ItemKind.OUTLIERS)).items[0].score > 3.5
     one, other = (item.item_ref for item in page.items[:2])
     queue.decide(sheet.id, [one], "accept", reason="known", by=BEN)
     assert one in queue.decide(sheet.id, [one, other], "set_aside", reason="broken", by=ANN).refused
@@ -51,13 +51,14 @@ def test_checks_are_run_kept_decided_and_compared_on_postgres(flights):
     assert queue.counts(sheet.id)[ItemKind.FAILING] == 0
     assert queue.decided(sheet.id, search="fails").items[0].decided_at is not None
     assert [past.decision for past in queue.item(sheet.id, other).decisions] == ["set_aside"]
-    assert queue.decide_all(sheet.id, "reopen", reason="again", by=ANN, rule="time").done == 17
+    again = QueueFilter(state=ItemState.SET_ASIDE, rule="time")
+    assert queue.decide_all(sheet.id, "reopen", again, reason="again", by=ANN).done == 17
     second = flights.check(sheet.id)
     third = flights.check(sheet.id)
     compared = quality.compare(second.id, third.id)
     assert (compared.newly_failing, compared.repaired) == (0, 0)
     assert [run.keeps_items for run in quality.find_runs(sheet.id)] == [True, True, False]
-    assert "".join(quality.failures_csv(third.id)).count("\r\n") == third.failure_count + 1
+    assert "".join(quality.failures_file(third.id, by=ANN).pieces).count("\r\n") == third.failure_count + 1
     assert quality.latest_of([sheet.id])[sheet.id].id == third.id
 
 
@@ -71,4 +72,10 @@ def test_rules_are_guarded_on_postgres(flights):
     with pytest.raises(ChangedByOthers):
         flights.data_quality.update_rule(rule.id, replace(rule.draft, name="c"), by=ANN, row_version=1)
     text = flights.data_quality.export_rules(sheet.id).text
-    assert len(flights.data_quality.import_rules(sheet.id, text, by=ANN, replace_same=True).accepted) == 1
+    seen = flights.data_quality.rules(sheet.id)
+    assert len(flights.data_quality.import_rules(sheet.id, text, by=ANN, replacing=seen).accepted) == 1
+    with pytest.raises(ChangedByOthers):
+        flights.data_quality.delete_rules(seen, by=ANN)
+    flights.data_quality.enable_rules(flights.data_quality.rules(sheet.id), is_enabled=False, by=ANN)
+    flights.data_quality.delete_rules(flights.data_quality.rules(sheet.id), by=ANN)
+    assert flights.data_quality.rules(sheet.id) == []

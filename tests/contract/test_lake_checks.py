@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -354,3 +355,46 @@ def test_many_checks_at_once(lake, put_rows):
     report = lake.check_rows(Selection(ROWS, "id"), checks, limit=330)
     assert [count.failed for count in report.counts] == [*range(300), *([300] * 30)]
     assert report.failed_rows == 300 and len(report.failures) == 330
+
+
+# --- strict JSON and far limits ---------------------------------------------------------------------------------------
+
+CORPUS = [
+    "NaN", "nan", "-NaN", "Infinity", "-Infinity", "inf", "null", "true", "TRUE", "tru", "1", "-1", "01", "+1", ".5",
+    "1.", "1e5", "1e", "0x1F", "1e400", "[]", "{}", "[1,]", "[1,\n]", "[,]", "{,}", "[1,,2]", '{"a":1,}', '{"a":1,\t}',
+    '{"a":1}', '{"a":NaN}', '{"a":[nan]}', '{"a":-Infinity}', '"NaN"', '{"NaN":1}', '{"a":",]"}', '{"a":"\\",]"}',
+    '{"a":"\\\\",}', '["x",]', '["inf,]"]', "{a:1}", "{'a':1}", "[1]]", "[[1]", "1 2", "", " 1 ", "//x\n1", '"a\tb"',
+    '"\\x"', '"\\u12"', '{"a":1 "b":2}', '{"a":1,"a":2}', "\u00a01", "[1 2]", '"\u2028"',
+]  # fmt: skip
+
+
+def _is_strict_json(text):
+    def refuse(constant):
+        raise ValueError(constant)
+
+    try:
+        json.loads(text, parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
+
+
+def test_only_strict_json_is_valid(put_rows, run_check):
+    put_rows(v=CORPUS)
+    failing = set(run_check("is_valid_json", column="v"))
+    assert failing == {f"r{place}" for place, text in enumerate(CORPUS) if not _is_strict_json(text)}
+
+
+@pytest.mark.parametrize("limit", [10**39, -(10**39), f"1{'0' * 50}", f"0.{'0' * 50}1"])
+def test_a_limit_of_more_digits_than_a_number_type_has_still_compares(put_rows, run_check, limit):
+    put_rows(v=[-5, 5])
+    failing = run_check("is_not_greater_than", column="v", limit=limit)
+    assert list(failing) == [f"r{place}" for place, value in enumerate((-5, 5)) if value > float(limit)]
+
+
+def test_a_source_column_item_ref_is_not_there_beside_another_identifier(lake, put_rows):
+    put_rows(item_ref=["u", "u"])
+    rule = RowCheck("rule", "is_not_null", {"column": "item_ref"})
+    assert lake.check_problems(ROWS, [rule]) == [""]
+    assert lake.check_problems(ROWS, [rule], identifier="item_ref") == [""]
+    assert "no column “item_ref”" in lake.check_problems(ROWS, [rule], identifier="id")[0]

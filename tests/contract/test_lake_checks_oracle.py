@@ -1,4 +1,4 @@
-"""Checks of the lake against plain pandas, against the catalogue of the feature, and in the words of a warehouse."""
+"""Checks of the lake against plain pandas, against the functions of the feature, and in the words of a warehouse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from tests.contract.check_parts import KEYS, ROWS
 from workbench_core.adapters.lake_checks import ROW_FUNCTIONS, Scope, compile_check
 from workbench_core.adapters.lake_checks.conditions import FUNCTIONS
-from workbench_core.data_quality.catalogue import CATALOGUE
+from workbench_core.data_quality.check_functions import CHECK_FUNCTIONS
 from workbench_core.ports import Column, RowCheck, Selection
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -117,11 +117,13 @@ def test_verdicts_are_those_of_plain_pandas(lake, put_rows, seed):
 # --- the two lists of functions, other dialects ---
 
 
-def test_the_catalogue_of_the_feature_is_what_the_lake_can_check():
-    assert {name for name, function in CATALOGUE.items() if not function.reads_files} == set(ROW_FUNCTIONS)
+def test_the_check_functions_of_the_feature_are_what_the_lake_can_check():
+    assert {name for name, function in CHECK_FUNCTIONS.items() if not function.reads_files} == set(ROW_FUNCTIONS)
     for name in ROW_FUNCTIONS:
-        known = {*FUNCTIONS[name].required, *FUNCTIONS[name].optional}
-        assert {argument.name for argument in CATALOGUE[name].arguments} <= known, name
+        function, columns = CHECK_FUNCTIONS[name], {"column", "columns"}
+        assert set(function.required) == {*FUNCTIONS[name].required} - columns, name
+        optional = {argument.name for argument in function.arguments if not argument.is_required}
+        assert optional == {*FUNCTIONS[name].optional} - columns, name
 
 
 def test_checks_are_rendered_for_a_warehouse():

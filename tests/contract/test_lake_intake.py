@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.contract.lake_tables import on_disk
 from tests.workbooks import ods, xlsx
 from workbench_core.adapters.local.lake import LocalLake, excel_tables, json_tables, table_files
 from workbench_core.errors import Invalid, NotFound, WorkbenchError
@@ -64,10 +65,6 @@ def said(shown):
     return " ".join(shown.notes)
 
 
-def on_disk(tmp_path):
-    return sorted(str(path.relative_to(tmp_path / "home")) for path in (tmp_path / "home").rglob("*"))
-
-
 # --- shown before it is written ---------------------------------------------------------------------------------------
 
 
@@ -93,6 +90,8 @@ def test_a_column_can_be_kept_as_it_was_typed(look):
     }
     assert types(look(xlsx({"S": [["zip"], [1010]]}), "a.xlsx", text_columns=("zip",))) == {"zip": "VARCHAR"}
     assert types(look(parquet(zip=[1010]), "a.parquet", text_columns=("zip",))) == {"zip": "VARCHAR"}
+    shown = look("id,zip\n1,1010\n", text_where_there=("zip", "zap"))
+    assert types(shown) == {"id": "BIGINT", "zip": "VARCHAR"}
     with pytest.raises(Invalid, match="no column “zap”"):
         look("id,zip\n1,1010\n", text_columns=("zap",))
 
@@ -131,6 +130,29 @@ def test_a_repaired_name_never_takes_that_of_another_column(look):
 
 def test_line_breaks_in_names_become_spaces(look):
     assert [column.name for column in look('"price\n(EUR)",id\n1,2\n').columns] == ["price (EUR)", "id"]
+
+
+# --- a first row of numbers ------------------------------------------------------------------------------------------
+
+YEARS = [("2019,2020\n1,2\n3,4\n", "a.csv"), (xlsx({"S": [[2019, 2020], [1, 2], [3, 4]]}), "a.xlsx")]
+
+
+@pytest.mark.parametrize(("content", "name"), YEARS, ids=["csv", "excel"])
+def test_a_first_row_of_numbers_is_refused_until_a_person_says_what_it_is(look, content, name):
+    with pytest.raises(Invalid, match="holds numbers only") as refused:
+        look(content, name)
+    assert "names of the columns or values" in refused.value.hint
+    shown = look(content, name, has_header=True)
+    assert types(shown) == {"2019": "BIGINT", "2020": "BIGINT"} and shown.row_count == 2
+    shown = look(content, name, has_header=False)
+    assert types(shown) == {"column_1": "BIGINT", "column_2": "BIGINT"}
+    assert shown.rows["column_1"].tolist() == [2019, 1, 3]
+
+
+def test_a_first_row_of_words_can_be_values(look):
+    shown = look("a;1\nb;2\n", has_header=False)
+    assert shown.rows.to_dict("list") == {"column_1": ["a", "b"], "column_2": [1, 2]}
+    assert "2 columns without a name are called “column_1”, “column_2”" in said(shown)
 
 
 # --- encodings --------------------------------------------------------------------------------------------------------
@@ -289,7 +311,7 @@ def test_the_sheet_of_a_workbook_can_be_chosen(look):
     shown = look(book, "boards.xlsx")
     assert shown.parts == ("Cover", "Boards", "Lines") and "“Boards” of 3" in said(shown), "the first with values"
     assert list(look(book, "boards.xlsx", part="Lines").rows["line"]) == ["A"]
-    with pytest.raises(Invalid, match="no sheet “Lins”") as caught:
+    with pytest.raises(Invalid, match="no worksheet “Lins”") as caught:
         look(book, "boards.xlsx", part="Lins")
     assert "Lines" in caught.value.hint
 
@@ -355,8 +377,12 @@ MALFORMED = {
     "excel": ("a.xlsx", b"PK\x03\x04 and no more", ["damaged"]),
     "excel cut": ("a.xlsx", xlsx({"S": SHEET})[:-300], ["damaged"]),
     "old excel": ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\x00" * 2000, ["damaged"]),
-    "excel numbers": ("a.xlsx", xlsx({"Data": [[], [1, 2], [3, 4]]}), ["Sheet “Data”, row 2 holds numbers only"]),
-    "excel header only": ("a.xlsx", xlsx({"Data": [["id", "text"]]}), ["Sheet “Data” has column names but no rows"]),
+    "excel numbers": ("a.xlsx", xlsx({"Data": [[], [1, 2], [3, 4]]}), ["Worksheet “Data”, row 2 holds numbers only"]),
+    "excel header only": (
+        "a.xlsx",
+        xlsx({"Data": [["id", "text"]]}),
+        ["Worksheet “Data” has column names but no rows"],
+    ),
     "excel without cells": ("a.xlsx", xlsx({"Data": []}), ["no cells"]),
     "csv header only": ("a.csv", "id,text\n", ["no rows"]),
     "empty": ("a.jsonl", "", ["empty"]),
@@ -444,6 +470,10 @@ def test_a_file_over_the_limit_is_refused_before_it_is_read(lake, file, monkeypa
     monkeypatch.setattr(json_tables, "DOCUMENT_LIMIT", 10)
     with pytest.raises(Invalid, match="one object of"):
         lake.inspect_file(file('{"rows": [{"a": 1}]}'), original_name="a.json")
+    monkeypatch.setattr(table_files, "MAX_WHOLE_BYTES", 5)
+    assert lake.inspect_file(upload, original_name="a.csv").row_count == 1, "read in pieces, it may be larger"
+    with pytest.raises(Invalid, match="at most"):
+        lake.inspect_file(file('[{"a": 1}]'), original_name="a.json")
 
 
 def test_no_temporary_file_stays_behind(lake, file, tmp_path, monkeypatch):

@@ -632,3 +632,31 @@ def test_the_same_join_renders_for_databricks():
         )
         text = join_source(join, {"a": table, "b": table}, dialect="databricks").relation.sql(dialect="databricks")
         assert part in text and "`shop`.`sales`.`orders`" in text and '"' not in text
+
+
+# --- keys of different number types -----------------------------------------------------------------------------------
+
+
+def matched(lake, left, right):
+    """The pairs of places of which the keys are equal."""
+    put(lake, A, pa.table({"id": [f"l{place}" for place in range(len(left))], "k": left}))
+    put(lake, B, pa.table({"id": [f"r{place}" for place in range(len(right))], "k": right}))
+    join = Join((primary(A, "a"), JoinSource(B, "b")), (key("a.k", "b.k"),), JoinKind.INNER)
+    return sorted((int(one[1:]), int(other[1:])) for one, other in rows_of(lake, join, "a__id", "b__id"))
+
+
+def test_a_decimal_without_a_digit_before_the_point_meets_its_text(lake):
+    decimals = pa.array([Decimal("0.50"), Decimal("-0.25"), Decimal("0.00")], pa.decimal128(2, 2))
+    texts = pa.array(["0.5", "-0.25", "0", ".50", "-.25", ".5x"])
+    assert matched(lake, decimals, texts) == [(0, 0), (0, 3), (1, 1), (1, 4), (2, 2)]
+
+
+@pytest.mark.parametrize("floating", [pa.float64(), pa.float32()])
+def test_whole_numbers_meet_floating_ones_exactly(lake, floating):
+    bits = 53 if floating == pa.float64() else 24
+    whole = pa.array([2**bits + 1, 2**bits, 2, -1, None], pa.int64())
+    numbers = pa.array([float(2**bits), 2.0, 2.5, -1.0, float("nan"), float("inf"), None, 1e30], floating)
+    expected = [(1, 0), (2, 1), (3, 3)]
+    assert matched(lake, whole, numbers) == expected
+    lake.drop(A), lake.drop(B)
+    assert matched(lake, numbers, whole) == sorted((other, one) for one, other in expected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import numpy as np
@@ -14,7 +14,7 @@ import pytest
 
 from tests.contract.check_parts import ROWS
 from workbench_core.adapters.local.lake.text_shapes import most_common_shape
-from workbench_core.errors import Invalid
+from workbench_core.errors import Invalid, Stopped
 from workbench_core.ports import Selection
 
 # --- profiles ---
@@ -64,7 +64,10 @@ def test_a_profile_agrees_with_pandas(lake, put_rows):
 
     profile = found["at"]
     assert (profile.minimum, profile.maximum) == (min(times).isoformat(), max(times).isoformat())
-    assert profile.quantiles is None and profile.histogram == () and profile.distinct == frame["at"].nunique()
+    assert profile.quantiles is None and profile.distinct == frame["at"].nunique()
+    counts, edges = np.histogram([moment.replace(tzinfo=UTC).timestamp() for moment in times], bins=20)
+    assert [rows for _, _, rows in profile.histogram] == pytest.approx(counts.tolist(), abs=1)
+    assert [left for left, _, _ in profile.histogram] == pytest.approx(edges[:-1].tolist())
     assert found["flag"].top_values[0][0] in ("true", "false") and found["flag"].minimum == "false"
     assert found["id"].is_unique and found["id"].top_values == ()
 
@@ -94,6 +97,58 @@ def test_values_outside_the_usual(lake, put_rows):
     assert (found["exact"].minimum, found["exact"].mean) == ("1.10", pytest.approx(1.65))
     assert found["text"].longest == 600 and len(found["text"].maximum) <= 500
     assert found["day"].minimum == "2026-01-01"
+
+
+def test_texts_of_blanks_are_counted_apart_from_empty_ones(lake, put_rows):
+    put_rows(text=["a", " ", "   ", "", None, " b "], number=[1, 2, 3, 4, 5, 6])
+    text, number = lake.profile(Selection(ROWS, "id"), columns=["text", "number"])
+    assert (text.blank, text.empty, text.nulls) == (2, 1, 1)
+    assert number.blank == 0
+
+
+def test_rows_that_repeat_a_value_are_counted(lake, put_rows):
+    """DQ-1: duplicates."""
+    put_rows(text=["a", "a", "a", "b", None, None], number=[1, 2, 3, 4, 5, 5], nested=[[1]] * 6)
+    found = {one.column: one.duplicates for one in lake.profile(Selection(ROWS, "id"))}
+    assert found == {"id": 0, "text": 2, "number": 1, "nested": 0}
+
+
+def test_times_have_a_histogram_whatever_their_type_and_say_how_many_lie_ahead(lake, put_rows):
+    later = datetime.now() + timedelta(days=400)
+    moments = [datetime(2026, 1, 1), datetime(2026, 1, 3), datetime(2026, 1, 11), later, None]
+    put_rows(
+        at=pa.array(moments, pa.timestamp("us")), zoned=pa.array(moments, pa.timestamp("us", tz="UTC")),
+        day=[moment and moment.date() for moment in moments], same=[date(2026, 1, 1)] * 5,
+        nothing=pa.array([None] * 5, pa.timestamp("us")),
+    )  # fmt: skip
+    found = {one.column: one for one in lake.profile(Selection(ROWS, "id"))}
+    for name in ("at", "zoned", "day"):
+        assert sum(rows for _, _, rows in found[name].histogram) == 4
+        assert found[name].histogram[0][0] == datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+        assert found[name].ahead == 1
+    first = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    assert (found["same"].histogram, found["same"].ahead) == (((first, first, 5),), 0)
+    assert found["nothing"].histogram == ()
+
+
+def test_a_profile_tells_how_far_it_is_and_stops_when_it_is_told(lake, put_rows):
+    put_rows(**{f"c{n}": list(range(2_000)) for n in range(45)})
+    told = []
+    whole = lake.profile(Selection(ROWS, "id"), watch=lambda share: told.append(share) or True)
+    assert whole == lake.profile(Selection(ROWS, "id"))
+    assert told == sorted(told) and told[0] == 0 and 0.5 < told[-1] <= 1
+    with pytest.raises(Stopped):
+        lake.profile(Selection(ROWS, "id"), watch=lambda share: share < 0.5)
+    assert lake.profile(Selection(ROWS, "id"), columns=["c1"])[0].maximum == "1999", "the lake is as good as before"
+
+
+def test_the_different_values_of_a_selection_are_one_query(lake, put_rows):
+    put_rows(text=["b", "a", None, "b", "c"], number=[3, 1, 1, 2, 9])
+    assert lake.values(Selection(ROWS, "id"), "text", limit=10) == ["a", "b", "c"]
+    assert lake.values(Selection(ROWS, "id", where="number < 3"), "text", limit=10) == ["a", "b"]
+    assert lake.values(Selection(ROWS, "id"), "number", limit=2) == ["1", "2"]
+    with pytest.raises(Invalid):
+        lake.values(Selection(ROWS, "id"), "colour", limit=2)
 
 
 def test_an_empty_selection_has_a_profile(lake, put_rows):

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.contract.lake_tables import BOARDS, PICTURES, everything, on_disk, refs
-from workbench_core.adapters.local.lake import LocalLake
+from workbench_core.adapters.local.lake import LocalLake, line_ends
 from workbench_core.errors import AlreadyExists, Invalid, NotFound
 from workbench_core.ports import Selection
 
@@ -61,7 +61,6 @@ MALFORMED = {
     "text behind a quote": ('id,text\n1,"a"x\n', ["Line 2", "quote"]),
     "one damaged character in UTF-8": ("id,text\n1,Zoë\n2,ä".encode() + b"\xff\n", ["Line 3", "UTF-8"]),
     "a picture": (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", ["not a text file"]),
-    "mixed line ends": ("id,text\r\n1,a\n2,b\r\n3,c\n", ["line ends"]),
     "only columns without a name": (",,\n1,a,b\n", ["first line of the file is empty"]),
     "no header": ("1,2\n3,4\n", ["first line"]),
     "nothing": ("", ["empty"]),
@@ -79,6 +78,33 @@ def test_a_malformed_csv_file_is_explained_and_leaves_nothing_behind(lake, uploa
     assert "\n" not in caught.value.message and caught.value.hint
     assert on_disk(tmp_path) == before
     assert lake.tables() == []
+
+
+MIXED = [
+    "id,text\r\n1,a\n2,b\r\n3,c\n",
+    "id,text\n1,a\n2,b\r\n3,c\r\n",
+    "id,text\n1,a\r2,b\r\n3,c\n",
+    "id,text\r1,a\n2,b\r3,c",
+]
+
+
+@pytest.mark.parametrize("content", MIXED)
+def test_lines_that_end_in_different_ways_are_read(lake, upload, content):
+    upload(content)
+    assert [list(row) for row in lake.page(Selection(BOARDS, "id"))[["id", "text"]].to_numpy()] == [
+        [1, "a"], [2, "b"], [3, "c"],
+    ]  # fmt: skip
+
+
+def test_line_ends_inside_of_values_stay_as_they_were_typed(lake, upload, monkeypatch):
+    monkeypatch.setattr(line_ends, "CHUNK", 5)  # the borders of pieces fall everywhere
+    upload('id,text\r\n1,"a\r\nb ""c""\n\rd"\n2,"e\nf"\r\n3,g\n')
+    assert list(lake.page(Selection(BOARDS, "id"))["text"]) == ['a\r\nb "c"\n\rd', "e\nf", "g"]
+
+
+def test_what_is_wrong_with_lines_of_different_ends_is_told_by_line(upload):
+    with pytest.raises(Invalid, match="Line 3 has 3 values"):
+        upload("id,text\r\n1,a\n2,b,c\r\n")
 
 
 def test_a_malformed_file_beside_a_good_table_changes_nothing(with_boards, upload, tmp_path):

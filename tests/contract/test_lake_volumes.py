@@ -90,7 +90,7 @@ def test_reading_a_file_has_a_limit(lake, with_boards):
         lake.read_file(PICTURES, "big", limit_bytes=99)
     with pytest.raises(NotFound):
         lake.read_file(PICTURES, "missing")
-    with pytest.raises(NotFound, match="not a volume"):
+    with pytest.raises(NotFound, match="not a folder"):
         lake.files(BOARDS)
 
 

@@ -12,6 +12,7 @@ from tests.core.generation_parts import ANN, BEN, Parts
 from tests.core.sheet_parts import DRAFT, EQUIPMENT, INSPECTIONS, WITH_EQUIPMENT, equipment, inspections
 from workbench_core.canonical_labels import LabelEntry
 from workbench_core.errors import ChangedByOthers
+from workbench_core.sheets import SheetStatus
 
 
 @pytest.fixture
@@ -43,4 +44,6 @@ def test_a_joined_sheet_is_kept_changed_found_and_counted_on_postgres(parts):
     parts.sheets.update(sheet.id, replace(sheet.draft, filter="insp__line = 1"), by=BEN, row_version=1)
     with pytest.raises(ChangedByOthers, match=f"{BEN}: filter"):
         parts.sheets.update(sheet.id, sheet.draft, by=ANN, row_version=1)
-    assert (parts.sheets.total(owner=ANN, search="INSPECTIONS"), parts.sheets.owners()) == (1, [ANN])
+    assert parts.sheets.owners() == [ANN]
+    found = parts.sheets.listed(list(SheetStatus), owner=ANN, search="INSPECTIONS")
+    assert (found.total, found.counts) == (1, {"draft": 1})

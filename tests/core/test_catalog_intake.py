@@ -44,7 +44,9 @@ def archive(tmp_path):
 
 @pytest.fixture
 def lake_files(tmp_path):
-    return lambda: sorted(str(path.relative_to(tmp_path / "lake")) for path in (tmp_path / "lake").rglob("*"))
+    """What stands in the lake's folder but the place for what is being written, unless something was left there."""
+    root = tmp_path / "lake"
+    return lambda: sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.name != ".scratch")
 
 
 def zipped(entries):
@@ -284,15 +286,15 @@ def test_what_lies_in_the_inbox_is_listed_and_imported(catalog, inbox, history):
     (inbox / "boards/line 1/1.png").write_bytes(b"11")
     (inbox / "boards/2.png").write_bytes(b"2")
     (inbox / "boards/.hidden").write_bytes(b"2")
-    listed = catalog.importable()
+    listed = catalog.importable(by=ANN)
     assert [(each.path, each.kind, each.size_bytes, each.file_count) for each in listed] == [
         ("all.zip", "archive", len(zipped({"x.csv": CSV})), 1), ("boards", "folder", 3, 2),
         ("boards/2.png", "file", 1, 1),
         ("boards/line 1", "folder", 2, 1), ("boards/line 1/1.png", "file", 2, 1), ("mails.csv", "file", 16, 1),
     ]  # fmt: skip
-    assert [each.path for each in catalog.importable(search="MAIL")] == ["mails.csv"]
+    assert [each.path for each in catalog.importable(search="MAIL", by=ANN)] == ["mails.csv"]
     folder = listed[0].folder
-    assert catalog.inspect_path(folder, "mails.csv").tables[0].inspection.row_count == 2
+    assert catalog.inspect_path(folder, "mails.csv", by=ANN).tables[0].inspection.row_count == 2
     assert names(catalog.import_path(folder, "mails.csv", by=ANN, tags=["PII"])) == [("mails", "table")]
     assert names(catalog.import_path(folder, "all.zip", by=ANN)) == [("x", "table")]
     assert names(catalog.import_path(folder, "boards", by=ANN)) == [("boards", "volume")]
@@ -313,9 +315,9 @@ def test_nothing_outside_the_import_folders_is_read(catalog, inbox, tmp_path, pa
         secret.write_bytes(CSV)
     (inbox / "link.csv").symlink_to(tmp_path / "secret.csv")
     (inbox / "folder").symlink_to(tmp_path / "outside")
-    assert catalog.importable() == [], "links are not listed"
+    assert catalog.importable(by=ANN) == [], "links are not listed"
     for attempt in (
-        lambda: catalog.inspect_path(str(inbox), path),
+        lambda: catalog.inspect_path(str(inbox), path, by=ANN),
         lambda: catalog.import_path(str(inbox), path, by=ANN),
     ):
         with pytest.raises(Invalid, match="does not lie in an import folder"):
@@ -327,9 +329,9 @@ def test_a_folder_that_nobody_allowed_and_a_file_that_is_gone_are_told(catalog, 
     (tmp_path / "other").mkdir()
     (tmp_path / "other/a.csv").write_bytes(CSV)
     with pytest.raises(Invalid, match="not an import folder"):
-        catalog.inspect_path(str(tmp_path / "other"), "a.csv")
+        catalog.inspect_path(str(tmp_path / "other"), "a.csv", by=ANN)
     with pytest.raises(NotFound):
-        catalog.inspect_path(str(inbox), "gone.csv")
+        catalog.inspect_path(str(inbox), "gone.csv", by=ANN)
 
 
 def test_links_in_an_imported_folder_are_left_out_and_told(catalog, inbox, tmp_path):
@@ -337,7 +339,7 @@ def test_links_in_an_imported_folder_are_left_out_and_told(catalog, inbox, tmp_p
     (inbox / "boards").mkdir()
     (inbox / "boards/1.png").write_bytes(b"1")
     (inbox / "boards/2.png").symlink_to(tmp_path / "secret.png")
-    shown = catalog.inspect_path(str(inbox), "boards")
+    shown = catalog.inspect_path(str(inbox), "boards", by=ANN)
     assert [kept.path for kept in shown.files] == ["1.png"] and "links" in shown.notes[0]
 
 
@@ -348,4 +350,17 @@ def test_limits_of_a_folder(catalog, inbox, monkeypatch):
     for limit, value in (("MAX_FILES", 2), ("MAX_FOLDER_BYTES", 8)):
         with monkeypatch.context() as patched, pytest.raises(Invalid, match="The folder has more than"):
             patched.setattr(archives, limit, value)
-            catalog.inspect_path(str(inbox), "boards")
+            catalog.inspect_path(str(inbox), "boards", by=ANN)
+
+
+def test_nobody_looks_into_import_folders_who_may_not_bring_their_files_in(catalog, tmp_path, permissions):
+    permissions.assign("eve@example.com", "data_consumer", by=ANN)
+    for look in (
+        lambda: catalog.importable(by="eve@example.com"),
+        lambda: catalog.inspect_path(str(tmp_path / "inbox"), "salaries.csv", by="eve@example.com"),
+        lambda: catalog.preview_path_change(
+            str(tmp_path / "inbox"), "salaries.csv", wishes=Wishes(), by="eve@example.com"
+        ),
+    ):
+        with pytest.raises(NotPermitted):
+            look()

@@ -95,7 +95,7 @@ def test_a_run_reads_the_sheet_with_its_filter(flights):
     )
     flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",)), by=ANN)
     found = flights.check(sheet.id)
-    assert found.total == flights.sheets.count(sheet.id) < 27_004
+    assert found.total == flights.lake.count(sheet.selection()) < 27_004
     assert found.selection["filter"]
 
 
@@ -107,6 +107,60 @@ def test_a_sheet_without_rows_passes_and_the_run_says_so(flights):
     found = flights.check(sheet.id)
     assert (found.total, found.pass_rate, found.is_empty) == (0, 1.0, True)
     assert "no rows" in found.sentence
+
+
+def test_a_run_that_made_no_check_has_no_pass_rate(flights):
+    """A run that looked for duplicates alone says nothing about what passes."""
+    sheet = flights.make_flights()
+    flights.check(sheet.id, options=ScanOptions(find_duplicates=True))
+    found = flights.data_quality.latest_of([sheet.id])[sheet.id]
+    assert (found.check_count, found.passed, found.pass_rate, found.score) == (0, None, None, None)
+    assert (found.word, found.colour, found.sentence) == (None, None, "No rule was checked.")
+    report = json.loads(flights.data_quality.report_json(found.id))
+    assert (report["pass_rate"], report["score"], report["verdict"]) == (None, None, None)
+    assert flights.data_quality.trends([sheet.id]) == {}, "there is no rate to draw"
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("carrier",)), by=ANN)
+    after = flights.check(sheet.id)
+    assert flights.data_quality.latest_of([sheet.id])[sheet.id].check_count == 1
+    assert flights.data_quality.trends([sheet.id]) == {sheet.id: (1.0,)}
+    assert flights.data_quality.compare(found.id, after.id).pass_rate_change is None
+
+
+def test_a_run_is_of_an_earlier_version_once_the_sheet_reads_other_rows(flights):
+    sheet = flights.make_flights(publish=False)
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("carrier",)), by=ANN)
+    run = flights.check(sheet.id)
+    assert not run.is_stale(sheet)
+    renamed = flights.sheets.update(sheet.id, replace(sheet.draft, name="New"), by=ANN, row_version=sheet.row_version)
+    assert not run.is_stale(renamed), "a name changes no row"
+    for change in ({"filter": "origin = 'JFK'"}, {"sample_size": 100}):
+        now = flights.sheets.get(sheet.id)
+        draft = replace(sheet.draft, **change)
+        assert run.is_stale(flights.sheets.update(sheet.id, draft, by=ANN, row_version=now.row_version))
+    now = flights.sheets.get(sheet.id)
+    back = flights.sheets.update(sheet.id, sheet.draft, by=ANN, row_version=now.row_version)
+    assert not run.is_stale(back), "it reads the same rows again"
+
+
+def test_another_join_makes_a_run_one_of_an_earlier_version(flights):
+    flights.make_flights()
+    sources = (JoinSource(FLIGHTS, "flights", SourceRole.PRIMARY), JoinSource(PLANES, "planes"))
+    key = JoinKey(ColumnRef("flights", "tailnum"), ColumnRef("planes", "tailnum"))
+    join = Join(sources, (key,), JoinKind.LEFT)
+    draft = SheetDraft("Joined", FLIGHTS, "flights__flight_id", join=join)
+    sheet = flights.sheets.create(draft, by=ANN)
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("planes__model",)), by=ANN)
+    run = flights.check(sheet.id)
+    inner = replace(draft, join=replace(join, kind=JoinKind.INNER))
+    assert run.is_stale(flights.sheets.update(sheet.id, inner, by=ANN, row_version=sheet.row_version))
+
+
+def test_the_sentence_says_how_many_rules_and_checks_and_rounds_nothing_up_to_all(flights):
+    sheet = flights.make_flights()
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time", "tailnum"), name="known"), by=ANN)
+    assert "rows pass 1 rule, 2 checks (98.0%)." in flights.check(sheet.id).sentence
+    run = replace(flights.check(sheet.id), failed=1)
+    assert run.sentence.endswith("(99.9%).")
 
 
 def test_one_rule_over_several_columns_is_one_check_a_column(flights):
@@ -202,7 +256,7 @@ def test_runs_are_kept_with_the_rules_as_they_were(flights):
     sheet = flights.make_flights()
     rule = flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("dep_time",), name="departed"), by=ANN)
     first = flights.check(sheet.id)
-    flights.data_quality.delete_rule(rule.id, by=ANN)
+    flights.data_quality.delete_rules([rule], by=ANN)
     flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("carrier",), name="carrier"), by=ANN)
     second = flights.check(sheet.id)
     kept = flights.data_quality.find_runs(sheet.id)
@@ -220,7 +274,7 @@ def test_only_the_two_newest_runs_keep_their_failing_items(flights):
     quality = flights.data_quality
     assert [run.keeps_items for run in quality.find_runs(sheet.id)] == [True, True, False]
     with pytest.raises(Conflict, match="not kept any more"):
-        quality.failures_csv(first.id)
+        quality.failures_file(first.id, by=ANN)
     assert quality.compare(second.id, third.id).newly_failing == 0
     lost = quality.compare(first.id, third.id)
     assert (lost.newly_failing, "not kept any more" in lost.note) == (None, True)
@@ -275,7 +329,7 @@ def test_the_report_and_the_failing_values_leave_as_json_and_csv(flights):
     ]
     flights.data_quality.save_rules(sheet.id, rules, by=ANN)
     run = flights.check(sheet.id)
-    lines = list(csv.reader(io.StringIO("".join(flights.data_quality.failures_csv(run.id)))))
+    lines = list(csv.reader(io.StringIO("".join(flights.data_quality.failures_file(run.id, by=ANN).pieces))))
     assert lines[0] == ["item_ref", "rule", "criticality", "columns", "value", "meaning"]
     assert sorted(line[4] for line in lines[1:]) == ["'=HYPERLINK(1)", "'@x", "-12", "-5"]
     assert {line[0] for line in lines[1:]} == {"a", "'=b()", "c"}
@@ -403,7 +457,7 @@ def test_a_large_profile_is_a_run_and_a_small_one_is_there_at_once(flights, monk
     assert kept.columns == made.columns
     assert not kept.is_stale(flights.sheets.get(sheet.id))
     assert kept.column("dep_time").nulls == 521
-    monkeypatch.setattr("workbench_core.data_quality.service.INLINE_ROWS", 1_000)
+    monkeypatch.setattr("workbench_core.data_quality.service.INLINE_CELLS", 10_000)
     assert flights.data_quality.profile(sheet.id, by=ANN) is None
     assert flights.data_quality.profiling(sheet.id).is_active
     flights.work()
@@ -424,8 +478,8 @@ def test_roles_that_may_look_but_not_touch(flights, role):
     commands = [
         lambda: quality.save_rule(sheet.id, RuleDraft("is_not_null", ("carrier",)), **lea),
         lambda: quality.update_rule(rule.id, rule.draft, row_version=1, **lea),
-        lambda: quality.enable_rule(rule.id, is_enabled=False, row_version=1, **lea),
-        lambda: quality.delete_rule(rule.id, **lea),
+        lambda: quality.enable_rules([rule], is_enabled=False, **lea),
+        lambda: quality.delete_rules([rule], **lea),
         lambda: quality.import_rules(sheet.id, "[]", **lea),
         lambda: quality.propose_from_text(sheet.id, "id is unique", **lea),
         lambda: quality.profile(sheet.id, **lea),

@@ -7,12 +7,14 @@ import time
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.core.generation_parts import ANN, BEN
 from tests.core.improve_parts import Improving, is_html, item
 from tests.core.quality_parts import RULES, Flights, planted
-from workbench_core.data_quality import Criticality, Decision, ItemKind, RuleDraft, ScanOptions
+from workbench_core.data_quality import Criticality, Decision, ItemKind, ItemState, QueueFilter, RuleDraft, ScanOptions
 from workbench_core.data_quality.near_duplicates import NearDuplicates
 from workbench_core.data_quality.outliers import find_outliers
 from workbench_core.errors import Invalid, NotFound
@@ -76,11 +78,11 @@ def test_the_queue_lists_every_failing_item_once_those_with_most_problems_first(
 
 def test_the_queue_is_narrowed_by_rule_and_search(checked):
     queue = checked.data_quality.fix_queue
-    page = queue.items(checked.sheet.id, rule="distance", limit=100)
+    page = queue.items(checked.sheet.id, QueueFilter(rule="distance"), limit=100)
     assert {item.item_ref for item in page.items} == refs_of(checked, checked.defects.failing["distance"])
-    assert queue.items(checked.sheet.id, search="n0orphan1").total == 11, "N0ORPHAN1 and N0ORPHAN10 to 19"
-    assert queue.items(checked.sheet.id, search="%").total == 0, "a percent sign is only itself"
-    assert queue.items(checked.sheet.id, state="set_aside").total == 0
+    assert queue.items(checked.sheet.id, QueueFilter(search="n0orphan1")).total == 11, "N0ORPHAN1 and N0ORPHAN10 to 19"
+    assert queue.items(checked.sheet.id, QueueFilter(search="%")).total == 0, "a percent sign is only itself"
+    assert queue.items(checked.sheet.id, QueueFilter(state=ItemState.SET_ASIDE)).total == 0
 
 
 def test_an_item_shows_all_that_is_wrong_with_it_and_its_row(checked):
@@ -102,7 +104,7 @@ def test_an_item_shows_all_that_is_wrong_with_it_and_its_row(checked):
 
 def test_every_decision_needs_a_reason_and_is_kept_with_who_and_when(checked):
     queue, sheet_id = checked.data_quality.fix_queue, checked.sheet.id
-    item = queue.items(sheet_id, rule="time", limit=1).items[0].item_ref
+    item = queue.items(sheet_id, QueueFilter(rule="time"), limit=1).items[0].item_ref
     with pytest.raises(Invalid, match="reason"):
         queue.decide(sheet_id, [item], "set_aside", reason=" ", by=ANN)
     with pytest.raises(Invalid, match="no decision"):
@@ -153,7 +155,7 @@ def test_two_decisions_at_the_same_moment_do_not_overwrite_each_other(checked):
 
 def test_all_failing_items_are_set_aside_with_one_command(checked):
     queue, sheet_id = checked.data_quality.fix_queue, checked.sheet.id
-    one = queue.items(sheet_id, rule="distance", limit=1).items[0].item_ref
+    one = queue.items(sheet_id, QueueFilter(rule="distance"), limit=1).items[0].item_ref
     queue.decide(sheet_id, [one], "accept", reason="a detour", by=BEN)
     began = time.perf_counter()
     done = queue.decide_all(sheet_id, "set_aside", reason="fails the rules", by=ANN)
@@ -162,11 +164,16 @@ def test_all_failing_items_are_set_aside_with_one_command(checked):
     refs = set(checked.data_quality.quarantine.refs(sheet_id))
     assert refs == refs_of(checked, checked.defects.any_failing) - {one}
     assert queue.items(sheet_id).total == 0
-    assert queue.items(sheet_id, state="accepted").items[0].decided_by == BEN
+    assert queue.items(sheet_id, QueueFilter(state=ItemState.ACCEPTED)).items[0].decided_by == BEN
     assert queue.counts(sheet_id) == {ItemKind.FAILING: 0}
     assert queue.decide_all(sheet_id, "set_aside", reason="again", by=ANN).done == 0
     assert queue.decided(sheet_id, search="fails the").total == done.done
-    assert queue.decide_all(sheet_id, "reopen", reason="undo", by=ANN, rule="time").done == 17
+    assert (
+        queue.decide_all(
+            sheet_id, "reopen", QueueFilter(state=ItemState.SET_ASIDE, rule="time"), reason="undo", by=ANN
+        ).done
+        == 17
+    )
     assert len(queue.item(sheet_id, one).decisions) == 1
 
 
@@ -177,7 +184,7 @@ def test_a_decision_about_all_says_when_the_run_keeps_fewer_than_it_found(flight
     run = flights.check(sheet.id)
     assert (run.failed, run.failure_count, run.kept_failures, run.is_complete) == (521, 521, 100, False)
     done = flights.data_quality.fix_queue.decide_all(sheet.id, "set_aside", reason="cancelled", by=ANN)
-    assert (done.done, "found 521 and keeps 100" in done.note) == (100, True)
+    assert (done.done, "found 521 failing values and keeps the first 100;" in done.note) == (100, True)
 
 
 def test_items_that_only_fail_warnings_are_left_alone(flights):
@@ -187,8 +194,10 @@ def test_items_that_only_fail_warnings_are_left_alone(flights):
     run = flights.check(sheet.id)
     assert run.outcomes[1].failed > 0
     queue = flights.data_quality.fix_queue
-    assert queue.decide_all(sheet.id, "set_aside", reason="cancelled", by=ANN).done == 521
-    done = queue.decide_all(sheet.id, "set_aside", reason="too late", by=ANN, only_errors=False)
+    only_errors = QueueFilter(severity=Criticality.ERROR)
+    assert queue.items(sheet.id, only_errors).total == 521
+    assert queue.decide_all(sheet.id, "set_aside", only_errors, reason="cancelled", by=ANN).done == 521
+    done = queue.decide_all(sheet.id, "set_aside", reason="too late", by=ANN)
     assert done.done == run.outcomes[1].failed
 
 
@@ -282,13 +291,14 @@ def test_exact_duplicates_are_grouped_without_their_identifiers(flights):
     assert run.scans[ItemKind.DUPLICATES].items == 6
     assert run.scans[ItemKind.DUPLICATES].groups == 3
     queue = flights.data_quality.fix_queue
-    page = queue.items(sheet.id, kind="duplicates")
+    page = queue.items(sheet.id, QueueFilter(kind=ItemKind.DUPLICATES))
     groups = {}
     for one in page.items:
         groups.setdefault(one.group, []).append(one.item_ref)
     assert list(groups.values()) == [["i0", "i2"], ["i1", "i4"], ["i3", "i5"]]
     assert queue.item(sheet.id, "i4").group_members == {ItemKind.DUPLICATES: ("i1", "i4")}
-    assert queue.decide_all(sheet.id, "set_aside", reason="repeated", by=ANN, kind="duplicates").done == 3
+    repeated = QueueFilter(kind=ItemKind.DUPLICATES)
+    assert queue.decide_all(sheet.id, "set_aside", repeated, reason="repeated", by=ANN).done == 3
     assert set(flights.data_quality.quarantine.refs(sheet.id)) == {"i2", "i4", "i5"}, "the first of each group stays"
 
 
@@ -304,7 +314,7 @@ def test_near_duplicates_are_found_and_others_are_not(flights):
     flights.put_frame("main.air.texts", frame)
     sheet = flights.sheets.create(SheetDraft("Texts", "main.air.texts", "id", text_columns=("body",)), by=ANN)
     run = flights.check(sheet.id, options=ScanOptions(near_duplicate_column="body", similarity=0.8))
-    page = flights.data_quality.fix_queue.items(sheet.id, kind="near_duplicates", limit=100)
+    page = flights.data_quality.fix_queue.items(sheet.id, QueueFilter(kind=ItemKind.NEAR_DUPLICATES), limit=100)
     assert {item.item_ref for item in page.items} == {f"i{n:04d}" for n in (*range(20), *range(200, 220))}
     assert run.scans[ItemKind.NEAR_DUPLICATES].groups == 20
     assert all(item.score >= 0.8 for item in page.items)
@@ -377,7 +387,7 @@ def test_outliers_of_a_sheet_are_listed_with_the_farthest_first(flights):
     draft = SheetDraft("Prices", "main.air.prices", "id", metadata_columns=("price", "size"))
     sheet = flights.sheets.create(draft, by=ANN)
     run = flights.check(sheet.id, options=ScanOptions(find_outliers=True))
-    page = flights.data_quality.fix_queue.items(sheet.id, kind="outliers")
+    page = flights.data_quality.fix_queue.items(sheet.id, QueueFilter(kind=ItemKind.OUTLIERS))
     assert [item.item_ref for item in page.items][:2] == ["i020", "i010"]
     assert page.items[0].shown[0].value == "-900"
     assert "price: 2, modified z-score above 3.5" in run.scans[ItemKind.OUTLIERS].note
@@ -385,14 +395,11 @@ def test_outliers_of_a_sheet_are_listed_with_the_farthest_first(flights):
 
 def test_scans_are_refused_for_columns_that_do_not_fit(flights):
     sheet = flights.make_flights()
-    for options, reason in (
-        (ScanOptions(near_duplicate_column="distance"), "no text column"),
-        (ScanOptions(find_outliers=True, outlier_columns=("carrier",)), "no number column"),
+    for options, kind, reason in (
+        (ScanOptions(near_duplicate_column="distance"), ItemKind.NEAR_DUPLICATES, "no text column"),
+        (ScanOptions(find_outliers=True, outlier_columns=("carrier",)), ItemKind.OUTLIERS, "no number column"),
     ):
-        flights.data_quality.start(sheet.id, by=ANN, options=options)
-        flights.work()
-        run = flights.data_quality.run_of(sheet.id)
-        assert (run.status, reason in run.error) == ("failed", True)
+        assert reason in flights.check(sheet.id, options=options).scans[kind].refused
     with pytest.raises(Invalid, match="similarity"):
         flights.data_quality.start(sheet.id, by=ANN, options=ScanOptions(near_duplicate_column="dest", similarity=0.1))
 
@@ -401,10 +408,111 @@ def test_findings_of_a_scan_stay_until_the_next_such_scan(flights):
     sheet = flights.make_flights()
     flights.data_quality.save_rule(sheet.id, RULES[6], by=ANN)
     flights.check(sheet.id, options=ScanOptions(find_outliers=True, outlier_columns=("air_time",)))
-    found = flights.data_quality.fix_queue.items(sheet.id, kind="outliers").total
+    found = flights.data_quality.fix_queue.items(sheet.id, QueueFilter(kind=ItemKind.OUTLIERS)).total
     assert found == 62
     for _ in range(3):
         flights.check(sheet.id, options=ScanOptions())
-    assert flights.data_quality.fix_queue.items(sheet.id, kind="outliers").total == 62
+    assert flights.data_quality.fix_queue.items(sheet.id, QueueFilter(kind=ItemKind.OUTLIERS)).total == 62
     flights.check(sheet.id, options=ScanOptions(find_outliers=True, outlier_columns=("distance",)))
     assert flights.store.query("SELECT COUNT(*) AS n FROM quality_failures WHERE kind = 'outliers'")[0]["n"] == 62
+
+
+# --- scans that cannot be made, and what they keep -------------------------------------------------------------------
+
+
+def test_one_scan_that_cannot_be_made_leaves_the_others_and_the_checks(flights):
+    """A sheet without a number column: its duplicates are found all the same."""
+    frame = pd.DataFrame({"id": ["a", "b", "c"], "body": ["x", "x", "y"]})
+    flights.put_frame("main.air.words", frame)
+    sheet = flights.sheets.create(SheetDraft("Words", "main.air.words", "id", text_columns=("body",)), by=ANN)
+    flights.data_quality.save_rule(sheet.id, RuleDraft("is_not_null", ("body",), name="body"), by=ANN)
+    run = flights.check(sheet.id, options=ScanOptions(find_duplicates=True, find_outliers=True))
+    assert (run.passed, run.scans[ItemKind.DUPLICATES].items, run.scans[ItemKind.DUPLICATES].refused) == (3, 2, "")
+    assert run.scans[ItemKind.OUTLIERS].refused.startswith("No number column has a role.")
+    assert ItemKind.OUTLIERS not in flights.data_quality.fix_queue.counts(sheet.id), "nobody could look for them"
+
+
+def test_what_an_earlier_scan_found_stands_when_a_later_one_is_refused(flights):
+    sheet = flights.make_flights()
+    found = flights.check(sheet.id, options=ScanOptions(find_outliers=True, outlier_columns=("air_time",)))
+    flights.check(sheet.id, options=ScanOptions(find_outliers=True, outlier_columns=("carrier",)))
+    page = flights.data_quality.fix_queue.items(sheet.id, QueueFilter(kind=ItemKind.OUTLIERS))
+    assert (page.total, page.run_id) == (62, found.id)
+
+
+def test_an_infinite_number_is_an_outlier_and_takes_no_part_in_the_statistics():
+    values = np.array([*range(30), np.inf, -np.inf, np.nan], dtype=float)
+    found = find_outliers(values)
+    assert found.positions.tolist() == [30, 31]
+    assert np.isinf(found.scores).all()
+    assert "median 14.5" in found.rule
+    mostly = find_outliers(np.array([5.0] * 60 + [6.0] * 30 + [np.inf]))
+    assert mostly.positions.tolist() == [90]
+
+
+def test_outliers_are_ranked_together_and_only_the_farthest_are_kept(flights, monkeypatch):
+    monkeypatch.setattr("workbench_core.data_quality.scans.MOST_OUTLIERS", 3)
+    steady, mostly = np.array([*range(95), 300, 400, 500, 600, 700], dtype=float), np.array([5.0] * 60 + [6.0] * 40)
+    mostly[99] = np.inf
+    frame = pd.DataFrame({"id": [f"i{number:03d}" for number in range(100)], "steady": steady, "mostly": mostly})
+    flights.put_frame("main.air.far", frame)
+    sheet = flights.sheets.create(
+        SheetDraft("Far", "main.air.far", "id", metadata_columns=("steady", "mostly")), by=ANN
+    )
+    scan = flights.check(sheet.id, options=ScanOptions(find_outliers=True)).scans[ItemKind.OUTLIERS]
+    assert (scan.items, scan.kept) == (6, 3)
+    page = flights.data_quality.fix_queue.items(sheet.id, QueueFilter(kind=ItemKind.OUTLIERS))
+    assert [item.item_ref for item in page.items] == ["i099", "i098"], "the last one is far out in both columns"
+    assert "found 6 outliers and keeps the 3 farthest out" in page.note
+    far = ScanOptions(find_outliers=True, outlier_columns=("steady",), outlier_distance=10.0)
+    assert flights.check(sheet.id, options=far).scans[ItemKind.OUTLIERS].items == 3
+    with pytest.raises(Invalid, match="distance"):
+        flights.data_quality.start(sheet.id, by=ANN, options=ScanOptions(find_outliers=True, outlier_distance=0.1))
+
+
+def test_rows_without_a_number_and_with_one_that_is_none_are_two_groups(flights, tmp_path):
+    """NaN and NULL are two keys for the lake; a data frame shows them as one."""
+    numbers = pa.array([1.0, 1.0, float("nan"), float("nan"), None, None])
+    file = tmp_path / "numbers.parquet"
+    pq.write_table(pa.table({"id": [f"i{number}" for number in range(6)], "number": numbers}), file)
+    flights.lake.put_table("main.air.numbers", file, original_name="numbers.parquet")
+    draft = SheetDraft("Numbers", "main.air.numbers", "id", metadata_columns=("number",))
+    sheet = flights.sheets.create(draft, by=ANN)
+    scan = flights.check(sheet.id, options=ScanOptions(find_duplicates=True)).scans[ItemKind.DUPLICATES]
+    assert (scan.items, scan.groups) == (6, 3)
+    queue = flights.data_quality.fix_queue
+    assert queue.item(sheet.id, "i2").group_members == {ItemKind.DUPLICATES: ("i2", "i3")}
+
+
+# --- errors, warnings and addresses ----------------------------------------------------------------------------------
+
+
+def test_errors_and_warnings_are_counted_apart_and_no_item_is_both(flights):
+    sheet = flights.make_flights()
+    late = RuleDraft("is_not_greater_than", ("dep_delay",), {"limit": 60}, criticality=Criticality.WARN, name="late")
+    gone = RuleDraft("is_not_null", ("tailnum",), criticality=Criticality.WARN, name="known plane")
+    flights.data_quality.save_rules(sheet.id, [RULES[6], late, gone], by=ANN)
+    run = flights.check(sheet.id)
+    queue = flights.data_quality.fix_queue
+    counts = queue.counts_by_severity(sheet.id)
+    warned = run.outcomes[1].failed  # every flight without a plane was cancelled, so that it fails an error too
+    assert counts == {Criticality.ERROR: 521, Criticality.WARN: warned}
+    assert queue.items(sheet.id).total == 521 + warned
+    only = QueueFilter(severity=Criticality.WARN)
+    assert queue.items(sheet.id, only).total == warned == queue.count_of_all(sheet.id, Decision.SET_ASIDE, only)
+    assert queue.decide_all(sheet.id, "accept", only, reason="fine", by=ANN).done == warned
+    assert queue.counts_by_severity(sheet.id) == {Criticality.ERROR: 521, Criticality.WARN: 0}
+
+
+def test_before_the_first_run_nothing_is_counted(flights):
+    assert flights.data_quality.fix_queue.counts_by_severity(flights.make_flights().id) == {}
+
+
+def test_a_state_or_kind_that_there_is_not_lists_what_is_usual_and_decides_nothing(checked):
+    queue, sheet_id = checked.data_quality.fix_queue, checked.sheet.id
+    nowhere = QueueFilter(kind="nope", state="nope")
+    assert queue.items(sheet_id, nowhere).total == queue.items(sheet_id).total
+    assert queue.decided(sheet_id, state="nope").total == 0
+    with pytest.raises(Invalid, match="no state"):
+        queue.decide_all(sheet_id, "set_aside", nowhere, reason="r", by=ANN)
+    assert checked.data_quality.quarantine.count(sheet_id) == 0

@@ -11,7 +11,7 @@ from tests.core.generation_parts import ANN, RuleModel
 from tests.core.quality_parts import Flights
 from workbench_core.adapters.chat_completions import ChatCompletionsModel, ChatEndpoint
 from workbench_core.data_quality import EXAMPLES, Criticality, DataQuality
-from workbench_core.data_quality.sentence_rules import find_column, read_sentences
+from workbench_core.data_quality.sentence_rules import examples_for, find_column, read_sentences
 from workbench_core.errors import Invalid
 from workbench_core.ports import Column
 
@@ -140,6 +140,42 @@ def test_a_guess_never_swallows_a_not():
     assert find_column("price not", COLUMNS) is None
 
 
+JOINED = tuple(
+    Column(name, data_type, kind)
+    for name, data_type, kind in (
+        ("support_tickets__Ticket ID", "VARCHAR", "string"), ("support_tickets__price", "DOUBLE", "number"),
+        ("support_tickets__status", "VARCHAR", "string"), ("customers__status", "VARCHAR", "string"),
+        ("customers__joined", "TIMESTAMP", "time"),
+    )
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("price", "support_tickets__price"), ("Ticket ID", "support_tickets__Ticket ID"),
+        ("ticket id", "support_tickets__Ticket ID"), ("customers status", "customers__status"),
+        ("prise", "support_tickets__price"), ("support_tickets__status", "support_tickets__status"),
+    ],
+)  # fmt: skip
+def test_a_column_of_a_join_is_named_without_its_source(text, name):
+    assert find_column(text, JOINED).name == name
+
+
+def test_a_name_that_two_sources_have_is_not_guessed():
+    assert find_column("status", JOINED) is None
+    assert read_sentences("status is one of a, b", JOINED).drafts == ()
+
+
+def test_the_examples_are_about_the_columns_that_there_are_and_are_understood():
+    examples = examples_for(JOINED, identifier="support_tickets__Ticket ID")
+    assert examples[0] == "Ticket ID is unique"
+    assert "price between 0 and 100" in examples and "joined is not in the future" in examples
+    assert "support_tickets__status must not be empty" in examples
+    assert read_sentences("\n".join(examples), JOINED).not_understood == ()
+    assert examples_for([Column("a and b", "BLOB", "binary")]) == ()
+
+
 # --- the model -------------------------------------------------------------------------------------------------------
 
 
@@ -221,7 +257,7 @@ def test_without_a_usable_answer_the_grammar_takes_over_and_the_notes_say_why(fl
 def test_a_model_that_is_not_ready_is_not_asked(flights):
     sheet = flights.make_flights()
     model = RuleModel(reason="Not installed.")
-    found = quality_with(flights, model).propose_from_text(sheet.id, "dep_time is required", by=ANN)
+    found = quality_with(flights, model).propose_from_text(sheet.id, "dep_time is required. the moon is round", by=ANN)
     assert (len(found.rules), model.asked) == (1, [])
     assert "cannot answer: Not installed." in found.notes[0]
 
@@ -243,3 +279,31 @@ def test_an_empty_text_is_refused(flights):
     sheet = flights.make_flights()
     with pytest.raises(Invalid, match="no text"):
         flights.data_quality.propose_from_text(sheet.id, "  ", by=ANN)
+
+
+def test_what_the_grammar_understands_is_not_asked_of_the_model(flights):
+    sheet = flights.make_flights()
+    questions = []
+    answer = rules({"function": "is_not_null", "arguments": {"column": "carrier"}})
+    model = RuleModel(rule=lambda question: questions.append(question) or answer)
+    quality = quality_with(flights, model)
+    found = quality.propose_from_text(sheet.id, "distance between 0 and 9000. dep_time is required", by=ANN)
+    assert (len(found.rules), questions, found.proposed_by) == (2, [], "sentence rules")
+    found = quality.propose_from_text(sheet.id, "distance between 0 and 9000. somebody flies it", by=ANN)
+    assert [(one.draft.function, one.draft.origin) for one in found.rules] == [
+        ("is_in_range", "manual"), ("is_not_null", "ai"),
+    ]  # fmt: skip
+    assert "somebody flies it" in questions[0] and "9000" not in questions[0]
+    assert found.proposed_by == "sentence rules and the rule model"
+    found = quality.propose_from_text(sheet.id, "somebody flies it", by=ANN, use_model=False)
+    assert (found.rules, found.not_understood) == ((), ("somebody flies it",))
+
+
+def test_asking_the_model_can_be_cancelled(flights):
+    sheet = flights.make_flights()
+    model = RuleModel()
+    found = quality_with(flights, model).propose_from_text(
+        sheet.id, "distance > 0. somebody flies it", by=ANN, cancelled=lambda: True
+    )
+    assert (len(found.rules), model.asked) == (1, [])
+    assert "Not understood: “somebody flies it”." in found.notes

@@ -9,7 +9,7 @@ import pytest
 from tests.core.generation_parts import ANN
 from tests.core.improve_parts import MODEL, Improving, RuleServing, item
 from workbench_core.canonical_labels import LabelEntry
-from workbench_core.data_quality import ScanOptions
+from workbench_core.data_quality import Criticality, QueueFilter, ScanOptions
 from workbench_core.demo import SOURCES, Demo
 from workbench_core.demo.service import REMOVALS
 from workbench_core.errors import Conflict, NotPermitted, Unavailable
@@ -113,7 +113,9 @@ def check_and_set_aside(world):
     world.data_quality.start(flights.id, by=ANN, options=ScanOptions(find_duplicates=True))
     world.work()
     assert world.data_quality.latest(flights.id).failed == 606, "521 cancelled and 85 diverted flights"
-    done = world.data_quality.fix_queue.decide_all(flights.id, "set_aside", reason="did not arrive", by=ANN)
+    done = world.data_quality.fix_queue.decide_all(
+        flights.id, "set_aside", QueueFilter(severity=Criticality.ERROR), reason="did not arrive", by=ANN
+    )
     assert done.done == 606
 
 
@@ -132,7 +134,7 @@ def test_loading_puts_tables_sheets_and_templates_in_place(world):
     assert {sheet.status for sheet in world.sheets.find()} == {SheetStatus.ACTIVE}
     assert {template.status for template in world.templates.find()} == {"published"}
     for sheet in world.sheets.find():
-        assert world.sheets.validate(sheet.id).is_valid
+        assert world.sheets.validate(sheet.id, by=ANN).is_valid
 
 
 def test_loading_twice_is_the_same_as_loading_once(world):

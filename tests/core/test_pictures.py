@@ -1,4 +1,4 @@
-"""Pictures from people's files: made small, and never a danger."""
+"""Pictures from people's files: found where a value says, made small, and never a danger."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from workbench_core.demo import data_folder
-from workbench_core.pictures import thumbnail
+from workbench_core.pictures import PicturePlace, picture_place, thumbnail
 
 PICTURES = sorted((data_folder() / "images").iterdir())
 
@@ -43,3 +43,38 @@ def test_what_is_no_picture_is_not_shown(content):
 
 def test_a_small_file_that_unpacks_to_gigabytes_is_not_opened():
     assert thumbnail(encoded(Image.new("1", (40_000, 40_000)), "PNG"), side=100) is None
+
+
+# --- where they are ------------------------------------------------------------------------------------------------
+
+VOLUMES = ["main.a.one", "main.a.two"]
+FILES = {("main.a.one", "x.jpg"), ("main.a.two", "y/ü z.jpg")}
+
+
+@pytest.mark.parametrize(
+    ("value", "volumes", "expected"),
+    [
+        ("x.jpg", VOLUMES, PicturePlace("main.a.one", "x.jpg")),
+        ("y/ü z.jpg", VOLUMES, PicturePlace("main.a.two", "y/ü z.jpg")),
+        ("./x.jpg", VOLUMES, PicturePlace("main.a.one", "x.jpg")),
+        ("missing.jpg", VOLUMES, None),
+        ("missing.jpg", VOLUMES[:1], PicturePlace("main.a.one", "missing.jpg")),
+        ("/Volumes/main/a/two/b/c.jpg", [], PicturePlace("main.a.two", "b/c.jpg")),
+        ("/Volumes/main/a/two", VOLUMES, None),
+        ("/Volumes/main//two/c.jpg", VOLUMES, None),
+        ("/etc/passwd", VOLUMES, None),
+        ("https://evil.example/x.jpg", VOLUMES, None),
+        ("x.jpg", [], None),
+        (None, VOLUMES, None),
+        (float("nan"), VOLUMES, None),
+        (b"\xff\xd8", VOLUMES, None),
+        ("", VOLUMES, None),
+    ],
+)
+def test_a_picture_is_found_where_its_value_says(value, volumes, expected):
+    assert picture_place(value, volumes, is_in=lambda volume, path: (volume, path) in FILES) == expected
+
+
+def test_without_knowing_the_files_the_first_volume_is_meant():
+    assert picture_place("./x.jpg", VOLUMES) == PicturePlace("main.a.one", "x.jpg")
+    assert picture_place("x.jpg", []) is None

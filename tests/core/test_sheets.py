@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -203,16 +204,16 @@ def test_hostile_texts_are_stored_and_found_literally(sheets, reports):
     sheet = sheets.create(draft, by=ANN)
     assert sheets.get(sheet.id).draft == draft
     assert [found.id for found in sheets.find(search="DROP TABLE sheets;--")] == [sheet.id]
-    assert sheets.count(sheet.id) == 9  # the row without text is neither equal nor unequal
+    assert sheet.item_count == 9  # the row without text is neither equal nor unequal
 
 
-def test_hostile_column_names_work_everywhere(sheets, put):
+def test_hostile_column_names_work_everywhere(sheets, put, lake):
     odd = 'a "b"; --'
     source = put(pd.DataFrame({odd: ["1", "2"], "sel ect": [LONG, LONG], "item_ref": ["x", "y"]}))
     sheet = sheets.create(sheets.propose(source), by=ANN)
     assert sheet.item_id_column == odd
     sheets.move(sheet.id, "publish", by=ANN)
-    assert sheets.count(sheet.id, extra_filter='"sel ect" IS NOT NULL') == 2
+    assert lake.count(sheets.get(sheet.id).selection(extra_filter='"sel ect" IS NOT NULL')) == 2
 
 
 # --- SH-3: find -------------------------------------------------------------------------------------------------------
@@ -342,7 +343,7 @@ def test_only_owner_and_administrator_delete_and_only_the_latter_brings_back(she
 def test_a_deleted_sheet_in_a_link_says_who_deleted_it(sheets, reports, people):
     sheet = sheets.create(DRAFT, by=BEN)
     sheets.move(sheet.id, "delete", by=BEN)
-    for look in (sheets.get, sheets.preview, sheets.validate, sheets.check, sheets.count):
+    for look in (sheets.get, sheets.preview, sheets.check, sheets.columns, partial(sheets.validate, by=ANN)):
         with pytest.raises(NotFound, match=f"deleted by {BEN}"):
             look(sheet.id)
     with pytest.raises(NotFound, match="does not exist"):
@@ -372,7 +373,7 @@ def test_a_sheet_stays_active_while_something_is_generated_from_it(sheets, repor
 def test_an_identifier_with_gaps_and_repetitions_is_refused_with_both_counts(sheets, put):
     put(pd.DataFrame({"report_id": ["a", "a", "a", "b", None, None], "report": "x", "line": 1}))
     sheet = sheets.create(DRAFT, by=ANN)
-    found = sheets.validate(sheet.id)
+    found = sheets.validate(sheet.id, by=ANN)
     assert not found.is_valid
     assert (found.identifier.nulls, found.identifier.duplicates, found.item_count) == (2, 2, 4)
     with pytest.raises(Invalid) as refused:
@@ -387,14 +388,14 @@ def test_looking_at_a_sheet_writes_nothing_and_validating_keeps_the_count(sheets
     before = store.revision("sheets")
     assert sheets.check(sheet.id).is_valid
     assert store.revision("sheets") == before
-    assert sheets.validate(sheet.id).item_count == sheets.get(sheet.id).item_count == 10
+    assert sheets.validate(sheet.id, by=ANN).item_count == sheets.get(sheet.id).item_count == 10
     assert sheets.get(sheet.id).row_version == sheet.row_version
 
 
 def test_a_source_that_went_away_is_a_result_and_no_exception(sheets, reports, lake):
     sheet = sheets.create(DRAFT, by=ANN)
     lake.drop(reports)
-    found = sheets.validate(sheet.id)
+    found = sheets.validate(sheet.id, by=ANN)
     assert not found.is_valid
     assert reports in found.problems[0]
     with pytest.raises(Invalid, match="cannot be published"):
@@ -405,7 +406,7 @@ def test_a_damaged_file_is_a_result_and_no_exception(sheets, reports, lake, tmp_
     sheet = sheets.create(DRAFT, by=ANN)
     (file,) = (tmp_path / "lake").rglob("reports.parquet")
     file.write_bytes(b"PAR1 this is no table PAR1")
-    assert sheets.validate(sheet.id).problems
+    assert sheets.validate(sheet.id, by=ANN).problems
     assert sheets.get(sheet.id).item_count == 10  # what was last counted
 
 
@@ -413,10 +414,10 @@ def test_columns_that_went_away_are_named(sheets, reports, lake, put):
     sheet = sheets.create(replace(DRAFT, filter="line = 1"), by=ANN)
     lake.drop(reports)
     put(pd.DataFrame({"report_id": ["a"], "report": ["x"]}))
-    assert sheets.validate(sheet.id).problems == ("The source has no column line.",)
+    assert sheets.validate(sheet.id, by=ANN).problems == ("The source has no column line.",)
     lake.drop(reports)
     put(pd.DataFrame({"report_id": ["a"], "report": ["x"], "line": ["one"]}))
-    assert len(sheets.validate(sheet.id).problems) == 1  # the filter compares a text with a number now
+    assert len(sheets.validate(sheet.id, by=ANN).problems) == 1  # the filter compares a text with a number now
 
 
 def test_a_filter_that_keeps_nothing_cannot_be_published(sheets, reports):
@@ -442,7 +443,7 @@ def test_a_stratified_sample_keeps_the_proportions_and_is_the_same_each_time(she
     assert rows["line"].value_counts().to_dict() == {1: 3, 2: 2}
     again = sheets.create(draft, by=ANN)
     assert sheets.preview(again.id)["item_ref"].tolist() == rows["item_ref"].tolist()
-    assert sheets.count(sheet.id) == 5
+    assert sheet.item_count == 5
 
 
 def test_a_filter_is_tried_before_it_is_saved(sheets, put):
@@ -455,9 +456,9 @@ def test_a_filter_is_tried_before_it_is_saved(sheets, put):
     assert "m" in wrong.problem and "n" in wrong.hint
 
 
-def test_a_second_filter_cannot_widen_the_first(sheets, reports):
+def test_a_second_filter_cannot_widen_the_first(sheets, reports, lake):
     sheet = sheets.create(replace(DRAFT, filter="line = 2 OR line = 3"), by=ANN)
-    assert sheets.count(sheet.id, extra_filter="line = 1 OR line = 2") == 4
+    assert lake.count(sheet.selection(extra_filter="line = 1 OR line = 2")) == 4
 
 
 # --- usage rules ------------------------------------------------------------------------------------------------------
@@ -487,3 +488,13 @@ def test_a_tag_put_on_the_source_later_binds_the_sheet_and_stays_when_the_source
     published = sheets.move(sheet.id, "publish", by=ANN)
     lake.drop(reports)
     assert not sheets.usage_rules(published).permits(Use.TRAINING)
+
+
+def test_a_source_column_item_ref_yields_to_the_identifier(sheets, put, lake):
+    source = put(pd.DataFrame({"id": ["1", "2"], "item_ref": ["u", "u"], "text": [LONG, LONG]}))
+    draft = sheets.propose(source)
+    assert (draft.item_id_column, draft.columns) == ("id", ("id", "text"))
+    sheet = sheets.create(draft, by=ANN)
+    assert sheets.preview(sheet.id)["item_ref"].tolist() == ["1", "2"]
+    with pytest.raises(Invalid, match="“item_ref” cannot be shown"):
+        sheets.create(replace(draft, metadata_columns=("item_ref",)), by=ANN)

@@ -10,7 +10,8 @@ import pytest
 from tests.core import sheet_parts
 from tests.core.conftest import ANN
 from tests.core.sheet_parts import DRAFT, INSPECTIONS, WITH_LATEST, inspections
-from workbench_core.errors import AlreadyExists, Invalid, NotFound, NotPermitted
+from workbench_core.catalog import Catalog
+from workbench_core.errors import AlreadyExists, Conflict, Invalid, NotFound, NotPermitted
 from workbench_core.permissions import Role
 from workbench_core.ports import Selection
 
@@ -39,7 +40,7 @@ def test_items_that_were_set_aside_stay_out_when_asked(sheets, sheet, lake, tmp_
     without = ("i0", "i3", "not an item")
     entry = sheets.export_table(sheet.id, "clean", by=ANN, excluded_refs=without)
     written = sheets.export_file(sheet.id, "parquet", tmp_path / "out", by=ANN, excluded_refs=without)
-    assert sheets.count(sheet.id, excluded_refs=without) == 4
+    assert lake.count(sheet.selection(excluded_refs=without)) == 4
     for frame in (pd.read_parquet(written.path), lake.page(Selection(entry.name, IDENTIFIER))):
         assert sorted(frame["insp__inspection_id"]) == ["i1", "i2", "i5", "i6"]
 
@@ -51,6 +52,44 @@ def test_a_taken_name_is_refused_and_what_was_there_stays(sheets, sheet, lake):
     with pytest.raises(AlreadyExists):
         sheets.export_table(sheet.id, "rows", by=ANN)
     assert lake.count(Selection(first.name, IDENTIFIER)) == 6
+
+
+def test_an_export_is_overwritten_only_when_asked_and_keeps_its_tags(sheets, sheet, lake, history):
+    name = sheets.export_table(sheet.id, "rows", by=ANN).name
+    lake.describe(name, tags=["CONFIDENTIAL", "PII"])
+    sheets.update(sheet.id, replace(sheet.draft, filter=""), by=ANN, row_version=sheet.row_version)
+    with pytest.raises(AlreadyExists) as refused:
+        sheets.export_table(sheet.id, "rows", by=ANN)
+    assert "remove it first" in refused.value.hint
+    entry = sheets.export_table(sheet.id, "rows", by=ANN, overwrite=True)
+    assert lake.count(Selection(name, IDENTIFIER)) == 8
+    assert set(entry.tags) == {"CONFIDENTIAL", "PII"}, "a tag is never taken away by writing"
+    assert history.of("sheet", sheet.id)[0].action == "export table"
+    assert sheets.export_table(sheet.id, "fresh", by=ANN, overwrite=True).name == "main.exports.fresh"
+
+
+def test_an_export_that_a_sheet_reads_keeps_the_columns_that_it_uses(sheets, sheet, lake, history, permissions, store):
+    name = sheets.export_table(sheet.id, "rows", by=ANN).name
+    reader = sheets.create(replace(sheets.propose(name), name="Reader", filter="equip__model <> ''"), by=ANN)
+    sheets.export_table(sheet.id, "rows", by=ANN, overwrite=True)
+    fewer = sheets.create(replace(sheet.draft, name="Fewer", metadata_columns=(), text_columns=()), by=ANN)
+    with pytest.raises(Conflict, match="which the sheet “Reader” uses") as refused:
+        sheets.export_table(fewer.id, "rows", by=ANN, overwrite=True)
+    assert refused.value.hint
+    with pytest.raises(Conflict, match=r"reads “main\.exports\.rows” itself"):
+        sheets.export_table(reader.id, "rows", by=ANN, overwrite=True)
+    assert lake.count(Selection(name, IDENTIFIER)) == 6 and sheets.check(reader.id).is_valid
+
+
+def test_an_export_is_removed_like_an_upload(sheets, sheet, lake, history, permissions, store):
+    catalog = Catalog(lake, history, permissions, store=store)
+    name = sheets.export_table(sheet.id, "rows", by=ANN).name
+    reader = sheets.create(sheets.propose(name), by=ANN)
+    with pytest.raises(Conflict, match="is used by"):
+        catalog.drop(name, by=ANN)
+    sheets.move(reader.id, "delete", by=ANN)
+    catalog.drop(name, by=ANN)
+    assert name not in {entry.name for entry in lake.tables()}
 
 
 @pytest.mark.parametrize("name", ["", "  ", "!!", "'; --"])
@@ -76,7 +115,7 @@ def test_a_cell_that_a_spreadsheet_would_run_is_defused(sheets, plant, tmp_path)
     plant(INSPECTIONS, {**inspections(), "note": ["=1+1", "@SUM(A1)", "-2", *["safe"] * 7]})
     sheet = sheets.create(DRAFT, by=ANN)
     notes = pd.read_csv(sheets.export_file(sheet.id, "csv", tmp_path, by=ANN).path)["note"].tolist()
-    assert notes[:4] == ["'=1+1", "'@SUM(A1)", "'-2", "safe"]
+    assert notes[:4] == ["'=1+1", "'@SUM(A1)", "-2", "safe"]
 
 
 def test_who_may_look_may_download_and_who_edits_sheets_writes_tables(sheets, sheet, permissions, tmp_path):

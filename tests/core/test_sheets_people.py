@@ -28,8 +28,8 @@ from workbench_core.sheets import (
     SourceRole,
     expression_of,
 )
+from workbench_core.sheets.changes import changed_fields
 from workbench_core.sheets.editing import ColumnRole, shifted, with_role
-from workbench_core.sheets.records import changed_fields
 
 BEN = "ben@example.com"
 CLEO = "cleo@example.com"
@@ -103,7 +103,7 @@ def test_hostile_texts_in_every_field_are_stored_and_found_literally(sheets, pla
         assert sheets.preview(sheet.id)[sheet.columns[0]].tolist() == [HOSTILE]
     assert joined.filter == f'"insp__{odd.replace(chr(34), chr(34) * 2)}" = ' + draft.filter.split(" = ", 1)[1]
     for search in (HOSTILE, "DROP TABLE sheets;--", '"x" {{ y }}', "%_!\\"):
-        assert sheets.total(search=search) == 2
+        assert len(sheets.find(search=search)) == 2
     assert sheets.has_name(HOSTILE) and not sheets.has_name(HOSTILE[:-1])
     assert sheets.find(owner="' OR 1=1 --") == []
 
@@ -169,8 +169,10 @@ def test_sheets_are_found_by_owner_and_counted_beyond_the_page(sheets, plant, pe
     mine = sheets.create(replace(DRAFT, name="Ben's"), by=BEN)
     assert [sheet.id for sheet in sheets.find(owner=BEN)] == [mine.id]
     assert len(sheets.find(limit=2)) == 2
-    assert (sheets.total(), sheets.total(owner=ANN), sheets.total(search="ann 1")) == (4, 3, 1)
-    assert (sheets.total(status=SheetStatus.ACTIVE), sheets.owners()) == (0, [ANN, BEN])
+    every = list(SheetStatus)
+    assert sheets.listed(every, limit=1).total == 4
+    assert (sheets.listed(every, owner=ANN).total, sheets.listed(every, search="ann 1").total) == (3, 1)
+    assert (sheets.listed([SheetStatus.ACTIVE]).total, sheets.owners()) == (0, [ANN, BEN])
     assert len(sheets.find(limit=0)) == 1 and len(sheets.find(limit=10**9)) == 4
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from pages.components.browser_log import Ledger
 from pages.components.grid import GridColumn, _browser_frame, _definition, _returned
-from pages.components.layout import plain
 from pages.components.records import parsed, pretty
 from pages.components.review_card.entries import Entry, _groups
+from pages.components.words import plain
 
 HOSTILE = "::JSCODE::alert(1)::JSCODE::"
 

@@ -205,7 +205,7 @@ def test_rows_that_are_close_in_time(open_page, workbench, plain_sheet, grids):
 def test_numbers_that_are_not_true_any_more_are_stale(open_page, workbench, tmp_path, joined, grids):
     workbench.lake.drop(f"{PREFIX}planes")
     table(workbench, tmp_path, "planes", [{"tailnum": "N1", "model": "x", "seats": 1}])
-    workbench.sheets.validate(joined.id)
+    workbench.sheets.validate(joined.id, by=ANN)
     page = open_page("data", sheet=joined.id, show="sources")
     assert "Stale: preview again" in boxes(page)
     page.button(key="data_preview").click().run()
@@ -217,7 +217,7 @@ def test_a_sheet_whose_secondary_table_is_gone_opens_in_every_part(open_page, wo
     workbench.lake.drop(f"{PREFIX}planes")
     for show in ("rows", "columns", "sources", "filter", "labels", "usage", "history"):
         page = open_page("data", sheet=joined.id, show=show)
-        assert "no table or volume" in boxes(page)
+        assert "no table or folder" in boxes(page)
 
 
 # --- columns of several sources --------------------------------------------------------------------------------------

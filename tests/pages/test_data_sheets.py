@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from pages.components.sheet_pictures import PicturePlace, picture_place
 from tests.pages.conftest import ANN, labels
 from tests.pages.data_parts import BEN, PREFIX, boxes, captions, choose, fields, flights, spoken, table
 from workbench_core.canonical_labels import LabelEntry
@@ -83,39 +82,6 @@ def test_picture_columns_become_thumbnails(open_page, workbench, tmp_path, grids
     assert grids.rows("data_rows")["file"].tolist() == [
         "/pictures/demo.images.pictures/astronaut.jpg", "https://evil.example/x.png",
     ]  # fmt: skip
-
-
-VOLUMES = ["main.a.one", "main.a.two"]
-FILES = {("main.a.one", "x.jpg"), ("main.a.two", "y/ü z.jpg")}
-
-
-@pytest.mark.parametrize(
-    ("value", "volumes", "expected"),
-    [
-        ("x.jpg", VOLUMES, PicturePlace("main.a.one", "x.jpg")),
-        ("y/ü z.jpg", VOLUMES, PicturePlace("main.a.two", "y/ü z.jpg")),
-        ("./x.jpg", VOLUMES, PicturePlace("main.a.one", "x.jpg")),
-        ("missing.jpg", VOLUMES, None),
-        ("missing.jpg", VOLUMES[:1], PicturePlace("main.a.one", "missing.jpg")),
-        ("/Volumes/main/a/two/b/c.jpg", [], PicturePlace("main.a.two", "b/c.jpg")),
-        ("/Volumes/main/a/two", VOLUMES, None),
-        ("/Volumes/main//two/c.jpg", VOLUMES, None),
-        ("/etc/passwd", VOLUMES, None),
-        ("https://evil.example/x.jpg", VOLUMES, None),
-        ("x.jpg", [], None),
-        (None, VOLUMES, None),
-        (float("nan"), VOLUMES, None),
-        (b"\xff\xd8", VOLUMES, None),
-        ("", VOLUMES, None),
-    ],
-)
-def test_a_picture_is_found_where_its_value_says(value, volumes, expected):
-    assert picture_place(value, volumes, is_in=lambda volume, path: (volume, path) in FILES) == expected
-
-
-def test_the_address_of_a_picture_is_quoted():
-    place = PicturePlace("main.a.two", 'y/ü z"?#.jpg')
-    assert place.address == "/pictures/main.a.two/y/%C3%BC%20z%22%3F%23.jpg"
 
 
 # --- columns ---------------------------------------------------------------------------------------------------------
@@ -196,6 +162,31 @@ def test_changes_live_on_while_one_looks_at_other_parts(open_page, workbench, sh
     assert workbench.sheets.get(sheet.id).text_columns == ("origin",)
 
 
+def test_changes_are_back_after_a_reload_until_they_are_saved_or_dropped(open_page, workbench, sheet, grids):
+    page = open_page("data", sheet=sheet.id, show="columns")
+    grids.edit("columns", "origin", "Role", "Text")
+    page.run()
+    page = open_page("data", sheet=sheet.id, show="columns")  # another session, as after a reload
+    assert "Not saved yet: text columns, other columns" in captions(page).replace("**", "")
+    assert grids.rows("columns")["Role"].to_dict()["origin"] == "Text"
+    page.button(key="data_discard").click().run()
+    assert "Not saved yet" not in captions(open_page("data", sheet=sheet.id, show="columns"))
+
+
+def test_what_came_back_meets_what_somebody_else_saved_meanwhile(open_page, workbench, sheet, grids):
+    page = open_page("data", sheet=sheet.id, show="columns")
+    grids.edit("columns", "origin", "Role", "Text")
+    page.run()
+    newer = replace(sheet.draft, description="By somebody else")
+    workbench.sheets.update(sheet.id, newer, by=ANN, row_version=sheet.row_version)
+    page = open_page("data", sheet=sheet.id, show="columns")
+    assert "Your changes (text columns, other columns) are not saved." in boxes(page)
+    page.button(key="data_apply_mine").click().run()
+    save(page)
+    saved = workbench.sheets.get(sheet.id)
+    assert (saved.description, saved.text_columns) == ("By somebody else", ("origin",))
+
+
 def test_an_active_sheet_is_read_only_in_every_part(open_page, workbench, sheet, grids):
     workbench.sheets.move(sheet.id, "publish", by=ANN)
     for show in ("columns", "sources", "filter"):
@@ -221,6 +212,87 @@ def test_name_and_description_are_changed_too(open_page, workbench, sheet):
     saved = workbench.sheets.get(sheet.id)
     assert (saved.name, saved.description) == ("January", "All of *it*")
     assert spoken(page.title[0].value) == "January"
+
+
+# --- other items under labels ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def february(workbench, tmp_path):
+    """Flights of another month, two of which are known already, without the plane and with the weather."""
+    return table(workbench, tmp_path, "february", [
+        {"flight_id": f"f{n:02d}", "code": f"f{n:02d}", "origin": "JFK", "delay": n, "wind": n}
+        for n in (0, 1, *range(60, 68))
+    ])  # fmt: skip
+
+
+def choose_source(page, name):
+    page.button(key="data_change_source").click().run()
+    fields(page)["Table or folder"].select(name).run()
+    return page
+
+
+def test_another_source_says_what_is_found_again_and_is_confirmed_before_it_is_saved(
+    open_page, workbench, sheet, february
+):
+    """SH-4."""
+    label(workbench, sheet, "delay", 3)
+    page = choose_source(open_page("data", sheet=sheet.id, show="sources"), february)
+    assert "flight_id is unique and never empty in all 10 rows" in captions(page)
+    assert "2 of 3 labelled items found again" in captions(page).replace("**", "")
+    assert "not there: tailnum, departed; new: " in captions(page)
+    page.button(key="data_changer_done").click().run()
+    assert "Not saved yet: source, other columns" in captions(page).replace("**", "")
+    save(page)
+    assert workbench.sheets.get(sheet.id).source.endswith("flights")
+    assert "Of 3 labelled items 2 are found in" in boxes(page)
+    assert "Other items for this sheet?" in boxes(page)
+    page.button(key="data_confirm_back").click().run()
+    assert "Other items for this sheet?" not in boxes(page)
+    save(page)
+    page.button(key="data_confirm").click().run()
+    saved = workbench.sheets.get(sheet.id)
+    assert (saved.source, saved.item_count, saved.row_version) == (february, 10, 2)
+    assert "Not saved yet" not in captions(page)
+    assert "1 of 3 labelled items are not among the rows of the source" in captions(open_page("data", sheet=sheet.id))
+
+
+def test_another_identifier_of_the_new_source_counts_again(open_page, workbench, sheet, february):
+    label(workbench, sheet, "delay", 3)
+    page = choose_source(open_page("data", sheet=sheet.id, show="sources"), february)
+    fields(page)["Identifier"].select("wind").run()
+    assert "0 of 3 labelled items found again" in captions(page).replace("**", "")
+    page.button(key="data_changer_done").click().run()
+    page.button(key="data_discard").click().run()
+    assert workbench.sheets.get(sheet.id) == sheet
+
+
+def test_another_identifier_in_the_grid_is_confirmed_the_same_way(open_page, workbench, sheet, grids):
+    """SH-4."""
+    label(workbench, sheet, "delay", 3)
+    page = open_page("data", sheet=sheet.id, show="columns")
+    grids.edit("columns", "delay", "Role", "Identifier")
+    page.run()
+    save(page)
+    assert "Of 3 labelled items 0 are found in" in boxes(page)
+    page.button(key="data_confirm").click().run()
+    assert workbench.sheets.get(sheet.id).item_id_column == "delay"
+
+
+def test_without_labels_another_source_is_saved_at_once(open_page, workbench, sheet, february):
+    page = choose_source(open_page("data", sheet=sheet.id, show="sources"), february)
+    assert "found again" not in captions(page)
+    page.button(key="data_changer_done").click().run()
+    save(page)
+    assert workbench.sheets.get(sheet.id).source == february
+
+
+def test_a_choice_of_source_can_be_left(open_page, sheet, february):
+    page = choose_source(open_page("data", sheet=sheet.id, show="sources"), february)
+    assert "data_add_source" not in {button.key for button in page.button}
+    page.button(key="data_changer_cancel").click().run()
+    assert {"data_add_source", "data_change_source"} <= {button.key for button in page.button}
+    assert "Not saved yet" not in captions(page)
 
 
 # --- two people ------------------------------------------------------------------------------------------------------
@@ -406,7 +478,7 @@ def test_unsaved_changes_come_before_the_next_step(open_page, workbench, sheet, 
     assert "Save or discard your changes first" in page.button(key="data_publish").help
 
 
-PARTS = ("rows", "columns", "sources", "filter", "labels", "usage", "history")
+PARTS = ("rows", "columns", "sources", "filter", "labels", "quality", "usage", "history")
 
 
 def test_a_sheet_of_a_folder_opens_in_every_part(open_page, workbench):
@@ -441,6 +513,5 @@ def test_rows_are_written_to_a_new_table(open_page, workbench, sheet):
     assert page.query_params["table"] == "main.exports.late_flights"
     page = open_page("data", sheet=sheet.id)
     fields(page)["Name of the new table"].input("Late Flights").run()
-    page.button(key="data_export_table").click().run()
-    assert "late_flights" in boxes(page)
-    assert page.query_params["sheet"] == sheet.id
+    assert page.button(key="data_export_table").disabled
+    assert "main.exports.late_flights is there already" in captions(page)

@@ -202,7 +202,10 @@ def test_what_was_deleted_is_told_calmly(worked, open_page):
     worked.sheets.move(sheet.id, "delete", by=ANN)
     worked.prompt_templates.delete(template.id, by=ANN)
     assert_is_calm(open_page("prompt_templates", template=template.id))
-    assert_is_calm(open_page("data", sheet=sheet.id))
+    page = open_page("data", sheet=sheet.id)
+    assert_is_calm(page)
+    page.button(key="way_out").click().run()
+    assert not page.warning and not page.error and "way_out" not in [button.key for button in page.button]
 
 
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from workbench_core.errors import BackendError, Invalid
+from workbench_core.text_encodings import is_encodable
 
 MAX_UNPACKED_BYTES = 1_000_000_000
 MAX_FILE_BYTES = 500_000_000
@@ -21,6 +22,7 @@ MAX_FOLDER_BYTES = 10_000_000_000
 MAX_RATIO = 200  # unpacked to packed; text compresses to a tenth, a repeated line to a hundredth
 RATIO_FREE_BYTES = 10_000_000  # below, no ratio does harm
 CHUNK = 1_000_000
+ARCHIVE_ENDING = ".zip"
 LEFT_OUT = re.compile(r"(^|/)(__MACOSX/.*|\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)$", re.IGNORECASE)
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\\]|^/|^[A-Za-z]:")
 BOMB_HINT = "Unpack it yourself and take the files that you need."
@@ -57,6 +59,11 @@ class _Budget:
             )
 
 
+def is_archive(name: str) -> bool:
+    """Whether a file is an archive by its name."""
+    return Path(name).suffix.lower() == ARCHIVE_ENDING
+
+
 def unpack(archive: Path, folder: Path) -> Gathered:
     """Unpack a .zip file into an empty folder, under numbers instead of names.
 
@@ -73,6 +80,10 @@ def unpack(archive: Path, folder: Path) -> Gathered:
                 _inflate(opened, entry, files[path], path=path, budget=budget)
     except zipfile.BadZipFile as error:
         raise Invalid("The archive is no .zip file, or it is damaged.", hint="Pack the files again.") from error
+    except UnicodeDecodeError as error:  # zipfile stops at the first name that is not what its entry says
+        raise Invalid(
+            "The name of a file in the archive is damaged: it is not in UTF-8.", hint="Pack the files again."
+        ) from error
     except OSError as error:
         raise BackendError(
             f"The archive cannot be unpacked: {error.strerror}.", hint="Check the free space of the temporary folder."
@@ -85,7 +96,7 @@ def collect(folder: Path) -> Gathered:
     files: dict[str, Path] = {}
     left_out = total = 0
     for path, file in walk(folder):
-        if file is None or LEFT_OUT.search(path) or UNSAFE.search(path):
+        if file is None or LEFT_OUT.search(path) or UNSAFE.search(path) or not is_encodable(path):
             left_out += 1
             continue
         files[path] = file
@@ -117,7 +128,9 @@ def _checked(files: Mapping[str, Path], left_out: int) -> Gathered:
     if not left_out:
         return Gathered(files)
     what = "One entry that holds no data was" if left_out == 1 else f"{left_out:,} entries that hold no data were"
-    return Gathered(files, (f"{what} left out: hidden files, links, and what operating systems add.",))
+    return Gathered(
+        files, (f"{what} left out: hidden files, links, what operating systems add, and names that are not in UTF-8.",)
+    )
 
 
 # --- entries of an archive -------------------------------------------------------------------------------------------

@@ -1,25 +1,41 @@
-"""The tree of the catalog and the folders of a volume, searched in memory: names, comments, tags and columns."""
+"""The tree of the catalog and the folders of a volume, searched in memory: names, comments, tags, columns and files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
+
+from sqlglot import exp
 
 from workbench_core.catalog.model import CatalogEntry, CatalogNode, FolderEntry, FolderListing, SchemaNode
 from workbench_core.errors import NotFound, WorkbenchError
 from workbench_core.ports import FileEntry, Lake, TableEntry
 
-MAX_FILES_SHOWN = 1_000
+MOST_FILES = 5  # of a volume that are named as found
+LEAST_FOR_FILES = 2  # characters; with one nearly every file would be found
 
 
 def matching(lake: Lake, search: str) -> list[CatalogEntry]:
-    """Tables and volumes by name whose name, comment, tag or column contains the text."""
+    """Tables and volumes by name whose name, comment, tag, column or file contains the text.
+
+    Columns are looked at only where the rest does not match, and then by their names and comments: no row is read.
+    """
     wanted = search.strip().casefold()
-    entries = lake.tables()
     if not wanted:
-        return [CatalogEntry(entry) for entry in entries]
-    found = ((entry, _matched_columns(lake, entry, wanted)) for entry in entries)
-    return [CatalogEntry(entry, columns) for entry, columns in found if columns or _contains(entry, wanted)]
+        return [CatalogEntry(entry) for entry in lake.tables()]
+    found = (_matched(lake, entry, wanted) for entry in lake.tables())
+    return [entry for entry in found if entry is not None]
+
+
+def _matched(lake: Lake, entry: TableEntry, wanted: str) -> CatalogEntry | None:
+    is_named = _contains(entry, wanted)
+    if entry.kind == "table":
+        columns = () if is_named else _matched_columns(lake, entry.name, wanted)
+        return CatalogEntry(entry, columns) if is_named or columns else None
+    files = _matched_files(lake, entry.name, wanted)
+    if not is_named and not files:
+        return None
+    return CatalogEntry(entry, matched_files=tuple(files[:MOST_FILES]), matched_file_count=len(files))
 
 
 def tree_of(entries: Sequence[CatalogEntry]) -> list[CatalogNode]:
@@ -42,15 +58,22 @@ def _contains(entry: TableEntry, wanted: str) -> bool:
     return wanted in f"{entry.name} {entry.comment} {' '.join(entry.tags)}".casefold()
 
 
-def _matched_columns(lake: Lake, entry: TableEntry, wanted: str) -> tuple[str, ...]:
-    """The columns of a table that match; a volume has the same ones as every other."""
-    if entry.kind != "table":
-        return ()
+def _matched_columns(lake: Lake, table: str, wanted: str) -> tuple[str, ...]:
     try:
-        columns = lake.columns(entry.name)
+        columns = lake.column_names(table)
     except WorkbenchError:  # a damaged table must not hide the others
         return ()
-    return tuple(column.name for column in columns if wanted in f"{column.name} {column.comment}".casefold())
+    return tuple(name for name, comment in columns.items() if wanted in f"{name} {comment}".casefold())
+
+
+def _matched_files(lake: Lake, volume: str, wanted: str) -> list[str]:
+    if len(wanted) < LEAST_FOR_FILES:
+        return []
+    try:
+        paths = lake.file_paths(volume)
+    except WorkbenchError:  # it may go while one looks
+        return []
+    return [path for path in paths if wanted in path.casefold()]
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------
@@ -61,7 +84,7 @@ def listing(volume: str, files: Sequence[FileEntry], *, path: str, search: str) 
     prefix = f"{path.strip('/')}/" if path.strip("/") else ""
     below = [file for file in files if file.path.startswith(prefix)]
     if prefix and not below:
-        raise NotFound(f"There is no folder “{path}” in “{volume}”.", hint="Go back to the volume.")
+        raise NotFound(f"There is no folder “{path}” in “{volume}”.", hint="Go back to the outermost folder.")
     wanted = search.strip().casefold()
     if wanted:
         shown = [file for file in below if wanted in file.path[len(prefix) :].casefold()]
@@ -71,7 +94,7 @@ def listing(volume: str, files: Sequence[FileEntry], *, path: str, search: str) 
         shown = [file for file in below if "/" not in file.path[len(prefix) :]]
         folders, counted = _folders(below, prefix), below
     size = sum(file.size_bytes for file in counted)
-    return FolderListing(volume, prefix.rstrip("/"), folders, tuple(shown[:MAX_FILES_SHOWN]), len(counted), size)
+    return FolderListing(volume, prefix.rstrip("/"), folders, tuple(shown), len(counted), size)
 
 
 def _folders(files: Sequence[FileEntry], prefix: str) -> tuple[FolderEntry, ...]:
@@ -82,3 +105,23 @@ def _folders(files: Sequence[FileEntry], prefix: str) -> tuple[FolderEntry, ...]
             count, size = sums.get(name, (0, 0))
             sums[name] = (count + 1, size + file.size_bytes)
     return tuple(FolderEntry(f"{prefix}{name}", name, *sums[name]) for name in sorted(sums))
+
+
+def below(path: str, *, dialect: str) -> str:
+    """The filter that keeps the files of a volume that lie in a folder of it, in the SQL of the lake."""
+    prefix = exp.Literal.string(f"{path.strip('/')}/")
+    return exp.StartsWith(this=exp.column("path", quoted=True), expression=prefix).sql(dialect=dialect)
+
+
+def volume_beside(entries: Sequence[TableEntry], table: str, *, held: Callable[[str], int]) -> str:
+    """The volume that holds most of some files, as `held(volume)` counts them; empty when none holds any.
+
+    It is looked for in the schema of a table, and only then in the rest of its catalog.
+    """
+    volumes = [entry.name for entry in entries if entry.kind == "volume" and entry.name != table]
+    for place in (table.rpartition(".")[0], table.partition(".")[0]):
+        counts = {volume: held(volume) for volume in volumes if volume.startswith(f"{place}.")}
+        best = max(counts, key=lambda volume: counts[volume], default="")
+        if best and counts[best]:
+            return best
+    return ""

@@ -9,10 +9,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from workbench_core.catalog.archives import walk
+from workbench_core.catalog.archives import is_archive, walk
 from workbench_core.errors import Invalid, NotFound
+from workbench_core.text_encodings import is_encodable
 
 MAX_LISTED = 500
+MAX_PART, MAX_PATH = 255, 4000  # bytes of a name, characters of a path: no file system has longer ones
 MAX_WALKED = 50_000  # files looked at for one list
 
 
@@ -46,18 +48,25 @@ class ImportFolders:
         if root is None:
             raise Invalid("This is not an import folder.", hint="Set WORKBENCH_IMPORT_FOLDERS to allow another one.")
         parts = path.split("/")
-        if "\x00" in path or "\\" in path or any(part in ("", ".", "..") for part in parts):
-            raise _outside(path)
+        if "\x00" in path or "\\" in path or any(not part or part.startswith(".") for part in parts):
+            raise _outside(path)  # what is hidden is not in the list either
+        if not is_encodable(path) or any(len(part.encode()) > MAX_PART for part in parts) or len(path) > MAX_PATH:
+            raise _gone(path)
         target = root.joinpath(*parts)
         if not target.resolve().is_relative_to(root) or _passes_link(root, parts):
             raise _outside(path)
         if not target.exists():
-            raise NotFound(f"“{path}” is not there any more.", hint="Reload the list.")
+            raise _gone(path)
         return target
 
 
 def _passes_link(root: Path, parts: Sequence[str]) -> bool:
     return any(root.joinpath(*parts[:length]).is_symlink() for length in range(1, len(parts) + 1))
+
+
+def _gone(path: str) -> NotFound:
+    shown = path[:200].encode("utf-8", "replace").decode()
+    return NotFound(f"“{shown}” is not there any more.", hint="Reload the list.")
 
 
 def _outside(path: str) -> Invalid:
@@ -68,10 +77,10 @@ def _listed(root: Path) -> list[ImportableFile]:
     found: list[ImportableFile] = []
     folders: dict[str, list[float]] = {}
     for path, file in islice(walk(root), MAX_WALKED):
-        if file is None:
+        if file is None or not is_encodable(path):
             continue
         status = file.stat()
-        kind: Literal["file", "archive"] = "archive" if file.suffix.lower() == ".zip" else "file"
+        kind: Literal["file", "archive"] = "archive" if is_archive(path) else "file"
         found.append(ImportableFile(str(root), path, kind, status.st_size, 1, _time(status.st_mtime)))
         parts = path.split("/")[:-1]
         for length in range(1, len(parts) + 1):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from workbench_core.catalog.archives import Gathered, collect, unpack
+from workbench_core.catalog.archives import Gathered, collect, is_archive, unpack
 from workbench_core.catalog.model import UPLOADS, Incoming, IncomingFile, IncomingTable, named, names_for, table_name
 from workbench_core.errors import AlreadyExists, Invalid
-from workbench_core.ports import TABLE_ENDINGS, FileInspection, IntakePlan, Lake, TableEntry
+from workbench_core.ports import TABLE_ENDINGS, FileInspection, IntakePlan, Lake, TableChange, TableEntry
+from workbench_core.text_encodings import check_encodable
 
-ARCHIVE_ENDING = ".zip"
 MAX_TABLES = 20  # of one archive or folder; more files of a kind are rather one data set of many files
 
 
@@ -22,12 +22,14 @@ class Wishes:
     """What a person decided about files that come in.
 
     `name` is that of the volume, or of the table when there is only one file. `plans` say how to read which file.
-    `tables` are the paths of the files that become tables; None takes all that can.
+    `tables` are the paths of the files that become tables; None takes all that can. `change` says what the rows of a
+    single table file do to the table of that name which is there.
     """
 
     name: str = ""
     plans: Mapping[str, IntakePlan] = field(default_factory=dict)
     tables: Collection[str] | None = None
+    change: TableChange = field(default_factory=TableChange)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,10 @@ class Arrangement:
 @contextmanager
 def gathered(file: Path, *, name: str) -> Iterator[Gathered]:
     """The files of an archive, a folder, or just the file itself; what had to be unpacked is gone afterwards."""
+    check_encodable(name, what="The name of the file")
     if file.is_dir():
         yield collect(file)
-    elif Path(name).suffix.lower() == ARCHIVE_ENDING:
+    elif is_archive(name):
         with TemporaryDirectory(prefix="workbench-archive-") as folder:
             yield unpack(file, Path(folder).resolve())
     else:
@@ -88,17 +91,25 @@ def arrange(incoming: Gathered, *, title: str, wishes: Wishes) -> Arrangement:
     return Arrangement(tables, files, volume, tuple(notes))
 
 
+def only_table(incoming: Gathered, *, title: str, wishes: Wishes) -> tuple[str, str]:
+    """Path and table name of the one file that comes in. Raises Invalid when it is not one table file."""
+    arrangement = arrange(incoming, title=title, wishes=wishes)
+    if len(arrangement.tables) != 1 or arrangement.files:
+        raise Invalid("Only a single table file can change a table.", hint="Choose one file, or another name.")
+    return next(iter(arrangement.tables.items()))
+
+
 def commit(
     lake: Lake, incoming: Gathered, *, arrangement: Arrangement, wishes: Wishes, described: TableEntry
 ) -> list[TableEntry]:
-    """Write tables and volume, described like this. After an error nothing of it is left.
+    """Write tables and volume, described like this: all of them, or nothing after an error or the process's end.
 
     Raises AlreadyExists before anything is written, Invalid like `inspect`.
     """
     _check_free(lake, [*arrangement.tables.values(), *([arrangement.volume] if arrangement.files else [])])
     made: list[TableEntry] = []
     files = list(arrangement.files)
-    try:
+    with lake.all_or_nothing():
         for path, name in arrangement.tables.items():
             try:
                 made.append(_put_table(lake, incoming, path=path, name=name, wishes=wishes, described=described))
@@ -109,10 +120,6 @@ def commit(
         if files:
             content = {path: incoming.files[path] for path in files}
             made.append(lake.put_files(arrangement.volume, content, entry=described))
-    except BaseException:
-        for entry in made:
-            lake.drop(entry.name)
-        raise
     return made
 
 

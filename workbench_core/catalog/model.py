@@ -30,10 +30,12 @@ FileKind = Literal["picture", "text", "pdf", "audio", "table", "other"]
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A table or volume, and the columns by which a search found it."""
+    """A table or volume, and the columns, or the first of its files, by which a search found it."""
 
     entry: TableEntry
     matched_columns: tuple[str, ...] = ()
+    matched_files: tuple[str, ...] = ()
+    matched_file_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class FolderEntry:
 
 @dataclass(frozen=True, slots=True)
 class FolderListing:
-    """What lies directly in a folder of a volume, or what a search found below it; counts are of all that match."""
+    """What lies directly in a folder of a volume, or what a search found below it, all of it."""
 
     volume: str
     path: str
@@ -108,8 +110,8 @@ class FolderListing:
 class FilePreview:
     """One file of a volume, ready to show.
 
-    `content` is a JPEG of a picture, a PNG of a page or the audio as it is, of `media_type`. `problem` says in a
-    sentence why there is less to see than there should be.
+    `content` is a JPEG of a picture or a PNG of a page, of `media_type`. Of audio there is the media type alone: it is
+    played in parts. `problem` says in a sentence why there is less to see than there should be.
     """
 
     path: str

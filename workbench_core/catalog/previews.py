@@ -13,7 +13,7 @@ from workbench_core.errors import Invalid
 from workbench_core.ports import TABLE_ENDINGS, Lake
 
 MAX_PICTURE_BYTES = 20_000_000
-MAX_DOCUMENT_BYTES = 50_000_000  # PDF, audio and tables; they are read as a whole
+MAX_DOCUMENT_BYTES = 50_000_000  # PDF and tables; they are read as a whole
 PICTURE_SIDE = 1_200
 
 
@@ -25,8 +25,7 @@ def preview_file(lake: Lake, volume: str, path: str, *, page: int = 1, width: in
         if documents.is_pdf(head):
             return _pdf(lake, volume, path, page=page, width=width)
         if audio := documents.audio_type(head, path):
-            content = lake.read_file(volume, path, limit_bytes=MAX_DOCUMENT_BYTES)
-            return FilePreview(path, "audio", content, audio)
+            return FilePreview(path, "audio", media_type=audio)
         if ending in pictures.IMAGE_ENDINGS:
             return _picture(lake, volume, path)
         if ending in TABLE_ENDINGS and ending != ".txt":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from workbench_core import pictures, rows
-from workbench_core.catalog import browsing, intake, previews
+from workbench_core import pictures
+from workbench_core.catalog import browsing, changes, intake, previews
+from workbench_core.catalog.changes import ChangePreview
 from workbench_core.catalog.import_folders import ImportableFile, ImportFolders
 from workbench_core.catalog.intake import Wishes
 from workbench_core.catalog.model import (
@@ -20,13 +23,14 @@ from workbench_core.catalog.model import (
     checked_tags,
     table_name,
 )
-from workbench_core.errors import AlreadyExists, Conflict, Invalid, NotFound
+from workbench_core.errors import ChangedByOthers, Conflict, Invalid, NotFound
 from workbench_core.history import History
 from workbench_core.permissions import Action, Permissions
 from workbench_core.ports import (
+    ChangedTable,
+    ChangeMode,
     Column,
     FileEntry,
-    IdentifierCheck,
     IntakePlan,
     Json,
     Lake,
@@ -34,7 +38,12 @@ from workbench_core.ports import (
     Store,
     TableEntry,
 )
-from workbench_core.sheets import tables_of
+from workbench_core.sheets import Sheet
+from workbench_core.sheets.exports import EXPORTS
+from workbench_core.sheets.used_columns import sheets_reading
+from workbench_core.text_encodings import check_encodable
+
+THEN = ", then rows of "
 
 
 class Catalog:
@@ -70,7 +79,7 @@ class Catalog:
         try:
             return self._lake.entry(source)
         except Invalid as error:
-            raise NotFound("There is no table or volume of this name.", hint="Choose one on the Data page.") from error
+            raise NotFound("There is no table or folder of this name.", hint="Choose one on the Data page.") from error
 
     def columns(self, source: str) -> list[Column]:
         """The columns of a table or volume with their comments. Raises NotFound."""
@@ -84,14 +93,6 @@ class Catalog:
         page = self._lake.page(everything, limit=min(limit, MAX_PREVIEW_ROWS))
         shown = page[[column.name for column in columns]]  # without the identifier that every page carries
         return Preview(entry, tuple(columns), shown, self._lake.count(everything))
-
-    def check_identifier(self, source: str, column: str) -> IdentifierCheck:
-        """Whether a column can identify the items of a source (INV-3)."""
-        return self._lake.check_identifier(source, column)
-
-    def distinct(self, source: str, column: str, *, limit: int = 50) -> list[tuple[str, int]]:
-        """The most frequent values of a column with their counts."""
-        return self._lake.distinct(source, column, limit=limit)
 
     # --- files of volumes --------------------------------------------------------------------------------------------
 
@@ -151,8 +152,9 @@ class Catalog:
         behind then.
         """
         self._permissions.check(by, Action.EDIT_SHEETS)
+        check_encodable(file_name, what="The name of the file")
         table = f"{UPLOADS}.{table_name(name or Path(file_name).stem)}"
-        described = TableEntry(table, "table", tags=checked_tags(tags), source=f"Upload of {file_name}")
+        described = TableEntry(table, "table", tags=checked_tags(tags), source=f"Upload of {file_name}", owner=by)
         entry = self._lake.put_table(table, file, original_name=file_name, entry=described, plan=plan)
         self._history.add("table", entry.name, "upload", by=by, file=file_name)
         return entry
@@ -179,25 +181,44 @@ class Catalog:
             raise Invalid("No file was chosen.", hint="Choose one or more files.")
         volume = f"{UPLOADS}.{table_name(name)}"
         names = [path for path, _ in files]
-        repeated = sorted({path for path in names if names.count(path) > 1})
+        check_encodable(*names, what="The name of a file")
+        repeated = sorted(path for path, count in Counter(names).items() if count > 1)
         if repeated:
             raise Invalid(f"Two files are called “{repeated[0]}”.", hint="Rename one of them.")
-        is_new = volume not in {entry.name for entry in self._lake.tables()}
-        if not is_new:
-            self._check_new(volume, names)
-        described = TableEntry(volume, "volume", tags=checked_tags(tags), source=f"Upload by {by}")
-        entry = self._lake.put_files(volume, dict(files), entry=described if is_new else None)
+        described = TableEntry(volume, "volume", tags=checked_tags(tags), source=f"Upload by {by}", owner=by)
+        entry = self._lake.put_files(volume, dict(files), entry=described, replaces=False)
         self._history.add("volume", entry.name, "upload", by=by, files=len(files))
         return entry
 
+    # --- new rows for a table that is there --------------------------------------------------------------------------
+
+    def preview_change(self, file: Path, *, file_name: str, wishes: Wishes) -> ChangePreview:
+        """What an uploaded table file would do to the table of `wishes.name`, and to every sheet that reads it.
+
+        Raises Invalid for a file that cannot be read, NotFound, Conflict for a table that cannot be changed.
+        """
+        with self._changed(file, name=file_name, wishes=wishes) as (preview, _):
+            return preview
+
+    def preview_path_change(self, folder: str, path: str, *, wishes: Wishes, by: str) -> ChangePreview:
+        """The same for a file in an import folder."""
+        self._permissions.check(by, Action.EDIT_SHEETS)
+        file = self._import_folders.open(folder, path)
+        return self.preview_change(file, file_name=file.name, wishes=wishes)
+
     # --- import by path ----------------------------------------------------------------------------------------------
 
-    def importable(self, *, search: str = "") -> list[ImportableFile]:
-        """Files, archives and folders in the import folders whose path contains the text, by path; at most 500."""
+    def importable(self, *, search: str = "", by: str) -> list[ImportableFile]:
+        """Files, archives and folders in the import folders whose path contains the text, by path; at most 500.
+
+        Raises NotPermitted: nobody looks into these folders who may not bring their files in.
+        """
+        self._permissions.check(by, Action.EDIT_SHEETS)
         return self._import_folders.find(search=search)
 
-    def inspect_path(self, folder: str, path: str, *, wishes: Wishes | None = None) -> Incoming:
-        """What something in an import folder would become. Raises Invalid for a path outside, NotFound."""
+    def inspect_path(self, folder: str, path: str, *, wishes: Wishes | None = None, by: str) -> Incoming:
+        """What something in an import folder would become. Raises Invalid for a path outside, NotPermitted."""
+        self._permissions.check(by, Action.EDIT_SHEETS)
         file = self._import_folders.open(folder, path)
         with intake.gathered(file, name=file.name) as incoming:
             return intake.inspect(self._lake, incoming, title=file.stem, wishes=wishes or Wishes())
@@ -231,6 +252,7 @@ class Catalog:
         new_tags = None if tags is None else checked_tags(tags)
         if new_tags is not None and set(old.tags) - set(new_tags):
             self._permissions.check(by, Action.GOVERN)
+        check_encodable(comment or "", *(column_comments or {}).values(), what="The comment")
         self._check_columns(name, column_comments or {})
         entry = self._lake.describe(name, comment=comment, tags=new_tags, column_comments=column_comments)
         changes = _changes(old, entry, sorted(column_comments or {}))
@@ -239,29 +261,27 @@ class Catalog:
         return entry
 
     def drop(self, name: str, *, by: str) -> None:
-        """Remove an uploaded table or volume. Raises Conflict when it is none, or when sheets point at it."""
+        """Remove an upload or export. Raises Conflict when it is none, or when sheets point at it."""
         self._permissions.check(by, Action.EDIT_SHEETS)
         entry = self.get(name)
-        if not name.startswith(f"{UPLOADS}."):
-            raise Conflict(f"“{name}” was not uploaded.", hint=f"Only what is in {UPLOADS} can be removed here.")
-        using = self.sheets_on(name)
-        if using:
+        if not name.startswith((f"{UPLOADS}.", f"{EXPORTS}.")):
             raise Conflict(
-                f"“{name}” is used by {', '.join(f'“{sheet}”' for sheet in using)}.", hint="Delete these sheets first."
+                f"“{name}” was neither uploaded nor exported.",
+                hint=f"Only what is in {UPLOADS} and {EXPORTS} can be removed here.",
             )
-        self._lake.drop(name)
+        with self._store.transaction():  # no sheet is made on it between the look and the removal
+            using = self.sheets_on(name)
+            if using:
+                raise Conflict(
+                    f"“{name}” is used by {', '.join(f'“{sheet.name}”' for sheet in using)}.",
+                    hint="Delete these sheets first.",
+                )
+            self._lake.drop(name)
         self._history.add(entry.kind, name, "remove", by=by, source=entry.source, tags=list(entry.tags))
 
-    def sheets_on(self, name: str) -> list[str]:
-        """The names of the sheets that read a table or volume, also as a part of a join; deleted ones left out."""
-        found = self._store.query(
-            "SELECT name, source, join_config FROM sheets WHERE status <> 'deleted' ORDER BY name, id"
-        )
-        return [
-            rows.text(row, "name")
-            for row in found
-            if name in tables_of(rows.text(row, "source"), rows.text(row, "join_config"))
-        ]
+    def sheets_on(self, name: str) -> list[Sheet]:
+        """The sheets that read a table or volume, also as a part of a join, by name; deleted ones left out."""
+        return sheets_reading(self._store, name)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -270,7 +290,9 @@ class Catalog:
     ) -> list[TableEntry]:
         self._permissions.check(by, Action.EDIT_SHEETS)
         wanted = wishes or Wishes()
-        described = TableEntry("", "", tags=checked_tags(tags), source=f"{verb.capitalize()} of {name}")
+        if wanted.change.mode is not ChangeMode.NEW:
+            return [self._change(file, name=name, by=by, tags=checked_tags(tags), wishes=wanted)]
+        described = TableEntry("", "", tags=checked_tags(tags), source=f"{verb.capitalize()} of {name}", owner=by)
         with intake.gathered(file, name=name) as incoming:
             arrangement = intake.arrange(incoming, title=Path(name).stem, wishes=wanted)
             made = intake.commit(self._lake, incoming, arrangement=arrangement, wishes=wanted, described=described)
@@ -278,22 +300,56 @@ class Catalog:
             self._history.add(entry.kind, entry.name, verb, by=by, file=name)
         return made
 
+    def _change(self, file: Path, *, name: str, by: str, tags: Sequence[str], wishes: Wishes) -> TableEntry:
+        """Change a table as its preview showed, unless somebody else was quicker."""
+        with self._changed(file, name=name, wishes=wishes) as (preview, changed):
+            compared = preview.comparison
+            if wishes.change.seen not in ("", compared.version):
+                raise self._outrun(compared.name)
+            preview.check()
+            mode = preview.change.mode
+            try:
+                entry = changed.put(source=_source(self.get(compared.name).source, name, mode), tags=tags)
+            except ChangedByOthers as error:
+                raise self._outrun(compared.name) from error
+        self._history.add(
+            "table", entry.name, "change", by=by, mode=mode, file=name, rows_before=compared.rows_before,
+            rows_after=compared.rows_after,
+        )  # fmt: skip
+        return entry
+
+    @contextmanager
+    def _changed(self, file: Path, *, name: str, wishes: Wishes) -> Iterator[tuple[ChangePreview, ChangedTable]]:
+        """A change that is prepared and looked at; nobody sees it before it is put in place."""
+        with intake.gathered(file, name=name) as incoming:
+            path, table = intake.only_table(incoming, title=Path(name).stem, wishes=wishes)
+            sheets = sheets_reading(self._store, table)
+            change = changes.with_identifier(wishes.change, sheets, table)
+            with self._lake.changed_table(
+                table, incoming.files[path], original_name=path, change=change, plan=wishes.plans.get(path)
+            ) as changed:
+                yield changes.previewed(self._store, self._lake, changed, change), changed
+
+    def _outrun(self, table: str) -> ChangedByOthers:
+        """What the second of two people is told."""
+        latest = self._history.of("table", table, limit=1)
+        who = f" by {latest[0].by}" if latest else ""
+        return ChangedByOthers(
+            f"“{table}” was changed{who} since you looked at it.", hint="Look at what would change now, then try again."
+        )
+
     def _check_columns(self, name: str, comments: Mapping[str, str]) -> None:
         known = {column.name for column in self._lake.columns(name)} if comments else set()
         unknown = sorted(set(comments) - known)
         if unknown:
             raise Invalid(f"“{name}” has no column “{unknown[0]}”.", hint="Reload the page.")
 
-    def _check_new(self, volume: str, names: Sequence[str]) -> None:
-        """Raise AlreadyExists when a file of one of these names is in the volume."""
-        if self._lake.entry(volume).kind != "volume":
-            return  # the lake refuses it with its own words
-        taken = sorted({file.path for file in self._lake.files(volume)} & set(names))
-        if taken:
-            more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-            raise AlreadyExists(
-                f"“{taken[0]}”{more} is in “{volume}” already.", hint="Rename the file or choose another folder."
-            )
+
+def _source(before: str, file: str, mode: ChangeMode) -> str:
+    """Where the rows of a changed table are from; only the first and the latest file are named."""
+    if mode is ChangeMode.REPLACE:
+        return f"Replaced by {file}"
+    return f"{before.partition(THEN)[0]}{THEN}{file}"
 
 
 def _changes(old: TableEntry, new: TableEntry, columns: Sequence[str]) -> dict[str, Json]:

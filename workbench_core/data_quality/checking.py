@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from workbench_core import rows
 from workbench_core.clock import Clock, new_id
 from workbench_core.data_quality import file_checks
-from workbench_core.data_quality.results import SAMPLES, ItemKind, ScanOptions
+from workbench_core.data_quality.progress import Progress
+from workbench_core.data_quality.results import SAMPLES, ItemKind, selection_of, source_of
 from workbench_core.data_quality.rules import PlannedCheck, Rule, planned
+from workbench_core.data_quality.scan_options import ScanOptions
 from workbench_core.data_quality.scans import Scanned, Scanner
 from workbench_core.errors import Invalid, Stopped
 from workbench_core.history import History
@@ -26,7 +29,6 @@ MOST_KEPT = 200_000
 KEPT_RUNS = 2
 MOST_CHECKS = 1_000
 _CHUNK = 20_000
-_REPORT_SECONDS = 0.5
 _CHECKS_SHARE = 60  # of 100 parts of progress, when scans follow
 
 
@@ -39,34 +41,6 @@ class _Found:
     report: CheckReport
     scans: Sequence[Scanned]
     seconds: float
-
-
-class _Progress:
-    """Tell the run how far the work is, at most twice a second, and learn whether it must stop."""
-
-    def __init__(self, context: RunContext, *, message: str) -> None:
-        self._context = context
-        self._message = message
-        self._told_at = 0.0
-        self.low, self.high = 0, 100
-
-    def watch(self, share: float) -> bool:
-        """What the lake calls while it checks."""
-        if time.monotonic() - self._told_at > _REPORT_SECONDS:
-            self._told_at = time.monotonic()
-            done = self.low + round((self.high - self.low) * min(max(share, 0.0), 1.0))
-            self._context.report(done, 100, self._message)
-        return not self._context.should_stop()
-
-    def go_on(self) -> None:
-        """Raise RunStopped when the person or the process wants the work to end."""
-        if not self.watch(0.0):
-            raise RunStopped
-
-    def part(self, message: str, low: int, high: int) -> None:
-        """Begin another part of the work."""
-        self._message, self.low, self.high = message, low, high
-        self._context.checkpoint(low, 100, message)
 
 
 class Checking:
@@ -100,7 +74,7 @@ class Checking:
             raise Invalid(
                 f"The rules stand for {len(checks):,} checks, more than {MOST_CHECKS:,}.", hint="Disable some."
             )
-        found = problems_of(self._lake, sheet.relation, [one.check for one in checks])
+        found = problems_of(self._lake, sheet.relation, [one.check for one in checks], identifier=sheet.item_id_column)
         broken = [f"“{one.check.name}”: {text}" for one, text in zip(checks, found, strict=True) if text]
         if broken:
             raise Invalid(
@@ -117,7 +91,7 @@ class Checking:
         sheet = self._sheets.get(context.subject_id)
         options = self._options(sheet.id)
         checks = self.plan(sheet, options)
-        progress = _Progress(context, message="Checking the rows")
+        progress = Progress(context, message="Checking the rows")
         try:
             found = self._look(sheet, checks, options, progress)
         except Stopped:
@@ -127,7 +101,7 @@ class Checking:
         context.report(100, 100, "Done")
 
     def _look(
-        self, sheet: Sheet, checks: Sequence[PlannedCheck], options: ScanOptions, progress: _Progress
+        self, sheet: Sheet, checks: Sequence[PlannedCheck], options: ScanOptions, progress: Progress
     ) -> tuple[CheckReport, list[Scanned]]:
         selection = sheet.selection()
         progress.part("Checking the rows", 0, 99 if options.is_empty else _CHECKS_SHARE)
@@ -138,7 +112,7 @@ class Checking:
         scanner = Scanner(self._lake, sheet, selection, columns, progress.go_on, progress.watch)
         return report, list(scanner.run(options))
 
-    def _resolved(self, selection: Selection, check: RowCheck, progress: _Progress) -> RowCheck:
+    def _resolved(self, selection: Selection, check: RowCheck, progress: Progress) -> RowCheck:
         if not file_checks.reads_files(check):
             return check
         return file_checks.resolve(self._lake, selection, check, go_on=progress.go_on)
@@ -171,15 +145,8 @@ class Checking:
             "run_id": context.run.id,
             "sheet_id": sheet.id,
             "sheet_version": sheet.row_version,
-            "source": " + ".join(sheet.tables),
-            "selection": rows.to_json(
-                {
-                    "filter": sheet.filter,
-                    "sample_size": sheet.sample_size,
-                    "sample_seed": sheet.sample_seed,
-                    "stratify_column": sheet.stratify_column,
-                }
-            ),
+            "source": source_of(sheet),
+            "selection": rows.to_json(selection_of(sheet)),
             "total": report.rows,
             "failed": report.failed_rows,
             "failure_count": report.failure_count,
@@ -208,21 +175,22 @@ class Checking:
             kind=ItemKind.FAILING,
             sheet=sheet_id,
         )
-        if found.scans:
+        made = [scan.kind for scan in found.scans if not scan.result.refused]
+        if made:
             self._store.execute(
                 "DELETE FROM quality_failures WHERE kind IN :kinds AND quality_run_id IN "
                 "(SELECT id FROM quality_runs WHERE sheet_id = :sheet AND id <> :run)",
                 touches="quality_failures",
-                kinds=[scan.kind for scan in found.scans],
+                kinds=made,
                 sheet=sheet_id,
                 run=quality_run_id,
             )
 
 
-def problems_of(lake: Lake, source: Source, checks: Sequence[RowCheck]) -> list[str]:
-    """For each check why it cannot run on this source, as sentences; empty when it can."""
+def problems_of(lake: Lake, source: Source, checks: Sequence[RowCheck], *, identifier: str = "") -> list[str]:
+    """For each check why it cannot run on this source with this identifier, as sentences; empty when it can."""
     as_values = [file_checks.stand_in(check) if file_checks.reads_files(check) else check for check in checks]
-    found = lake.check_problems(source, as_values) if checks else []
+    found = lake.check_problems(source, as_values, identifier=identifier) if checks else []
     return [
         problem or (file_checks.file_problem(lake, check) if file_checks.reads_files(check) else "")
         for check, problem in zip(checks, found, strict=True)
@@ -255,22 +223,20 @@ def _outcome_rows(quality_run_id: str, found: _Found) -> list[dict[str, Value]]:
     ]
 
 
-def _failure_rows(quality_run_id: str, found: _Found) -> list[dict[str, Value]]:
-    """What the fix queue lists: failing values, then what the scans found."""
+def _failure_rows(quality_run_id: str, found: _Found) -> Iterator[dict[str, Value]]:
+    """What the fix queue lists: failing values, then what the scans found; one at a time, for they may be many."""
     is_error = [one.check.is_error for one in found.checks]
     columns = [", ".join(one.columns) for one in found.checks]
-    made: list[dict[str, Value]] = []
     failures = found.report.failures[["item_ref", "check", "value"]].itertuples(index=False)
     for number, (ref, check, value) in enumerate(failures):
         at = int(check)
         text = "" if value is None else str(value)
-        made.append(_failure(quality_run_id, ItemKind.FAILING, number, str(ref), value=text))
-        made[-1] |= {"position": at, "is_error": is_error[at], "column_name": columns[at]}
+        made = _failure(quality_run_id, ItemKind.FAILING, number, str(ref), value=text)
+        yield made | {"position": at, "is_error": is_error[at], "column_name": columns[at]}
     for scan in found.scans:
         for number, one in enumerate(scan.findings):
-            made.append(_failure(quality_run_id, scan.kind, number, one.item_ref, value=one.value))
-            made[-1] |= {"group_number": one.group, "column_name": one.column, "score": one.score}
-    return made
+            made = _failure(quality_run_id, scan.kind, number, one.item_ref, value=one.value)
+            yield made | {"group_number": one.group, "column_name": one.column, "score": one.score}
 
 
 def _failure(quality_run_id: str, kind: ItemKind, number: int, item_ref: str, *, value: str) -> dict[str, Value]:
@@ -288,5 +254,7 @@ def _failure(quality_run_id: str, kind: ItemKind, number: int, item_ref: str, *,
     }
 
 
-def _chunks(made: list[dict[str, Value]]) -> list[list[dict[str, Value]]]:
-    return [made[start : start + _CHUNK] for start in range(0, len(made), _CHUNK)]
+def _chunks(made: Iterable[dict[str, Value]]) -> Iterator[list[dict[str, Value]]]:
+    waiting = iter(made)
+    while chunk := list(itertools.islice(waiting, _CHUNK)):
+        yield chunk

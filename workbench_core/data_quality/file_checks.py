@@ -1,29 +1,29 @@
-"""The two checks that open files: whether a column names a file of a folder, and whether it is a readable picture.
+"""The two checks that open files: whether a column names a file of a folder, and whether it is a readable image.
 
 Each different value is looked at once; the lake then counts rows by the verdicts, together with all other checks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 from workbench_core import pictures
-from workbench_core.data_quality.catalogue import CATALOGUE
+from workbench_core.data_quality.check_functions import CHECK_FUNCTIONS
 from workbench_core.errors import Invalid, NotFound, WorkbenchError
 from workbench_core.ports import Json, Lake, RowCheck, Selection
 
 MOST_VALUES = 200_000
 MOST_LISTED = 10_000  # values that one check of the lake takes
 MOST_EXPRESSION = 18_000  # characters of an expression that the lake reads
-_BATCH = 10_000
-_SIDE = 64
+MOST_BYTES = 20_000_000  # of a larger image only the header is read
+HEADER_BYTES = 1_000_000
 _NO_FILE = "/"  # never the path of a file in a folder
 
 
 def reads_files(check: RowCheck) -> bool:
     """Whether a check is one of the two."""
-    function = CATALOGUE.get(check.function)
+    function = CHECK_FUNCTIONS.get(check.function)
     return function is not None and function.reads_files
 
 
@@ -50,40 +50,48 @@ def resolve(lake: Lake, selection: Selection, check: RowCheck, *, go_on: Callabl
     if problem := file_problem(lake, check):
         raise Invalid(f"“{check.name}”: {problem}", hint="Change or disable the rule.")
     column, volume = str(check.arguments["column"]), str(check.arguments["volume"])
-    is_good = _picture_opens(lake, volume) if check.function == "image_readable" else _file_is_there(lake, volume)
+    is_good = _image_opens(lake, volume) if check.function == "image_readable" else _file_is_there(lake, volume)
     good: list[str] = []
     bad: list[str] = []
-    for value in _distinct(lake, selection, column):
+    values = lake.values(selection, column, limit=MOST_VALUES + 1)
+    if len(values) > MOST_VALUES:
+        raise Invalid(f"“{column}” has more than {MOST_VALUES:,} different values to open.", hint="Narrow the sheet.")
+    for value in values:
         go_on()
         (good if is_good(value) else bad).append(value)
-    return _as_value_check(check, column, sorted(good), sorted(bad))
-
-
-def _distinct(lake: Lake, selection: Selection, column: str) -> Sequence[str]:
-    found: dict[str, None] = {}
-    for frame in lake.batches(selection, columns=(column,), size=_BATCH):
-        found.update(dict.fromkeys(str(value) for value in frame[column].dropna().unique()))
-        if len(found) > MOST_VALUES:
-            raise Invalid(
-                f"“{column}” has more than {MOST_VALUES:,} different values to open.", hint="Narrow the sheet."
-            )
-    return list(found)
+    return _as_value_check(check, column, good, bad)
 
 
 def _file_is_there(lake: Lake, volume: str) -> Callable[[str], bool]:
     paths = {file.path for file in lake.files(volume)}
-    return paths.__contains__
+
+    def is_there(value: str) -> bool:
+        return _path_in(volume, value) in paths
+
+    return is_there
 
 
-def _picture_opens(lake: Lake, volume: str) -> Callable[[str], bool]:
-    def opens(path: str) -> bool:
+def _image_opens(lake: Lake, volume: str) -> Callable[[str], bool]:
+    sizes = {file.path: file.size_bytes for file in lake.files(volume)}
+
+    def opens(value: str) -> bool:
+        path = _path_in(volume, value)
+        if path not in sizes:
+            return False
+        is_whole = sizes[path] <= MOST_BYTES
         try:
-            content = lake.read_file(volume, path)
+            content = lake.read_start(volume, path, size_bytes=MOST_BYTES if is_whole else HEADER_BYTES)
         except (Invalid, NotFound):
             return False
-        return pictures.thumbnail(content, side=_SIDE) is not None
+        return pictures.is_readable(content, is_whole=is_whole)
 
     return opens
+
+
+def _path_in(volume: str, value: str) -> str:
+    """The path in this volume that a value names, read as for thumbnails; empty when it names none there."""
+    place = pictures.picture_place(value, [volume])
+    return place.path if place is not None and place.volume == volume else ""
 
 
 def _as_value_check(check: RowCheck, column: str, good: list[str], bad: list[str]) -> RowCheck:

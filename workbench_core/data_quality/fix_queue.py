@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import TypeVar
 
 from workbench_core import rows
 from workbench_core.clock import Clock, new_id
+from workbench_core.data_quality import queue_conditions as conditions
 from workbench_core.data_quality import queue_records as records
 from workbench_core.data_quality.queue_items import (
     Decision,
     DecisionResult,
     ItemDetails,
     ItemState,
+    QueueFilter,
     QueuePage,
     queue_item_from,
 )
 from workbench_core.data_quality.results import ItemKind
-from workbench_core.errors import Invalid, NotFound
+from workbench_core.data_quality.rules import Criticality
+from workbench_core.errors import ChangedByOthers, Invalid, NotFound
 from workbench_core.history import History
 from workbench_core.permissions import Action, Permissions
 from workbench_core.ports import Lake, Store, Value
@@ -24,25 +30,10 @@ from workbench_core.sheets import Sheet, Sheets
 
 MAX_REASON = 1_000
 MOST_AT_ONCE = 5_000
-_FROM = (
-    "FROM quality_failures f LEFT JOIN quality_outcomes o ON o.quality_run_id = f.quality_run_id "
-    "AND o.position = f.position LEFT JOIN quarantined_items q ON q.sheet_id = :sheet AND q.item_ref = f.item_ref"
-)
-_WHERE = (
-    "f.quality_run_id = :run AND f.kind = :kind AND :rule IN ('', o.name) "
-    "AND (LOWER(f.item_ref) LIKE LOWER(:pattern) ESCAPE '!' OR LOWER(f.value) LIKE LOWER(:pattern) ESCAPE '!') "
-    "AND COALESCE(q.state, 'open') = :state"
-)
-_ORDER = {
-    ItemKind.FAILING: "problems DESC, f.item_ref",
-    ItemKind.DUPLICATES: "group_number, f.item_ref",
-    ItemKind.NEAR_DUPLICATES: "group_number, f.item_ref",
-    ItemKind.OUTLIERS: "score DESC, f.item_ref",
-}
-
-
 _LEADS_TO = {Decision.SET_ASIDE: ItemState.SET_ASIDE, Decision.ACCEPT: ItemState.ACCEPTED}
 _DONE = {ItemState.SET_ASIDE: "set aside", ItemState.ACCEPTED: "accepted"}
+_FAILING = QueueFilter()
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 class FixQueue:
@@ -60,48 +51,42 @@ class FixQueue:
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
-    def items(
-        self,
-        sheet_id: str,
-        *,
-        kind: ItemKind | str = ItemKind.FAILING,
-        state: ItemState | str = ItemState.OPEN,
-        rule: str = "",
-        search: str = "",
-        limit: int = 50,
-        offset: int = 0,
-    ) -> QueuePage:
+    def items(self, sheet_id: str, wanted: QueueFilter = _FAILING, *, limit: int = 50, offset: int = 0) -> QueuePage:
         """A page of items of the newest run that looked for this kind; failing ones with most problems first.
 
-        `rule` is the name of a check, `search` is looked for in identifiers and values.
+        A kind or state that there is not, as an address may name it, is taken for failing and open.
         """
-        kind = ItemKind(kind)
-        run_id = self._run_with(sheet_id, kind)
-        wanted: dict[str, Value] = {
-            "sheet": sheet_id, "run": run_id, "kind": kind.value, "rule": rule,
-            "pattern": rows.search_pattern(search), "state": ItemState(state).value,
-        }  # fmt: skip
-        counted = self._store.query(f"SELECT COUNT(DISTINCT f.item_ref) AS items {_FROM} WHERE {_WHERE}", **wanted)
+        wanted = replace(wanted, kind=_known(ItemKind, wanted.kind, ItemKind.FAILING), state=_state(wanted.state))
+        run_id = self._run_with(sheet_id, wanted.kind)
+        given = conditions.parameters(sheet_id, run_id, wanted)
+        counted = self._store.query(
+            f"SELECT COUNT(DISTINCT f.item_ref) AS items {conditions.LISTED} WHERE {conditions.where(wanted)}", **given
+        )
         found = self._store.query(
             "SELECT f.item_ref, COUNT(*) AS problems, MIN(f.group_number) AS group_number, MAX(f.score) AS score, "
             "MAX(q.state) AS state, MAX(q.reason) AS reason, MAX(q.decided_by) AS decided_by, "
-            f"MAX(q.decided_at) AS decided_at {_FROM} WHERE {_WHERE} GROUP BY f.item_ref "
-            f"ORDER BY {_ORDER[kind]} LIMIT :limit OFFSET :offset",
+            f"MAX(q.decided_at) AS decided_at {conditions.LISTED} WHERE {conditions.where(wanted)} GROUP BY f.item_ref "
+            f"ORDER BY {conditions.ORDER[wanted.kind]} LIMIT :limit OFFSET :offset",
             limit=min(max(limit, 1), 1_000),
             offset=max(offset, 0),
-            **wanted,
+            **given,
         )
-        shown = records.problems(self._store, [rows.text(row, "item_ref") for row in found], {kind: run_id})
+        shown = records.problems(self._store, [rows.text(row, "item_ref") for row in found], {wanted.kind: run_id})
         items = tuple(queue_item_from(row, shown.get(rows.text(row, "item_ref"), ())) for row in found)
-        return QueuePage(items, rows.whole(counted[0], "items"), run_id)
+        note = records.cut_note(self._store, run_id, wanted.kind)
+        return QueuePage(items, rows.whole(counted[0], "items"), run_id, note)
 
     def decided(
         self, sheet_id: str, *, state: ItemState | str = ItemState.SET_ASIDE, search: str = "", limit: int = 50,
         offset: int = 0,
     ) -> QueuePage:  # fmt: skip
-        """A page of all items that are set aside or accepted, latest first, also those that fail no more."""
+        """A page of all items that are set aside or accepted, latest first, also those that fail no more.
+
+        A state that there is not, as an address may name it, is taken for set aside.
+        """
         wanted: dict[str, Value] = {
-            "sheet": sheet_id, "state": ItemState(state).value, "pattern": rows.search_pattern(search)
+            "sheet": sheet_id, "state": _known(ItemState, state, ItemState.SET_ASIDE).value,
+            "pattern": rows.search_pattern(search),
         }  # fmt: skip
         where = (
             "FROM quarantined_items WHERE sheet_id = :sheet AND state = :state "
@@ -121,6 +106,34 @@ class FixQueue:
         counted = [row | {"problems": None, "group_number": None, "score": None} for row in found]
         items = [queue_item_from(row, shown.get(rows.text(row, "item_ref"), ())) for row in counted]
         return QueuePage(tuple(items), total, "")
+
+    def counts_by_severity(self, sheet_id: str) -> dict[Criticality, int]:
+        """How many open items fail an error, and how many fail warnings alone; empty before the first run."""
+        run_id = self._run_with(sheet_id, ItemKind.FAILING)
+        if not run_id:
+            return {}
+        counted = self._store.query(
+            "SELECT COUNT(*) AS items, COALESCE(SUM(found.is_error), 0) AS errors FROM (SELECT f.item_ref, "
+            "MAX(CASE WHEN f.is_error THEN 1 ELSE 0 END) AS is_error FROM quality_failures f "
+            "LEFT JOIN quarantined_items q ON q.sheet_id = :sheet AND q.item_ref = f.item_ref "
+            "WHERE f.quality_run_id = :run AND f.kind = :kind AND q.item_ref IS NULL GROUP BY f.item_ref) found",
+            sheet=sheet_id,
+            run=run_id,
+            kind=ItemKind.FAILING.value,
+        )
+        errors = rows.whole(counted[0], "errors")
+        return {Criticality.ERROR: errors, Criticality.WARN: rows.whole(counted[0], "items") - errors}
+
+    def count_of_all(
+        self, sheet_id: str, decision: Decision, wanted: QueueFilter = _FAILING, *, keep_first: bool = True
+    ) -> int:
+        """How many items `decide_all` would decide about, to ask before."""
+        counted = self._store.query(
+            f"SELECT COUNT(DISTINCT f.item_ref) AS items {conditions.LISTED} WHERE "
+            f"{conditions.where_of_all(decision, wanted, keep_first=keep_first)}",
+            **conditions.parameters(sheet_id, self._run_with(sheet_id, wanted.kind), wanted),
+        )
+        return rows.whole(counted[0], "items")
 
     def counts(self, sheet_id: str) -> dict[ItemKind, int]:
         """How many items of each kind are open; a kind that no run looked for is left out."""
@@ -190,56 +203,31 @@ class FixQueue:
         self,
         sheet_id: str,
         decision: Decision | str,
+        wanted: QueueFilter = _FAILING,
         *,
         reason: str,
         by: str,
-        kind: ItemKind | str = ItemKind.FAILING,
-        rule: str = "",
-        search: str = "",
-        only_errors: bool = True,
+        shown_run: str = "",
         keep_first: bool = True,
     ) -> DecisionResult:
-        """Decide about all open items that the queue lists with this filter, in SQL; reopen takes back decided ones.
+        """Decide about all items that the queue lists with this filter, in SQL.
 
-        Of failing items those that only fail warnings are left alone with `only_errors`; of a group of duplicates the
-        first stays with `keep_first`. The result says when a run found more than it keeps. Raises Invalid without a
-        reason.
+        `shown_run` is the run whose list the person saw; without it the newest counts. With `keep_first`, the first
+        item of a group of duplicates that is not set aside stays. Raises Invalid without a reason or for a state that
+        does not allow the decision, ChangedByOthers when the list is of an older run, NotPermitted.
         """
         decision, reason = self._checked(decision, reason, by=by)
-        kind = ItemKind(kind)
-        run_id = self._run_with(sheet_id, kind)
-        is_open = "q.item_ref IS NOT NULL" if decision is Decision.REOPEN else "q.item_ref IS NULL"
-        narrowed = " AND f.is_error = TRUE" if only_errors and kind is ItemKind.FAILING else ""
-        if keep_first and kind in (ItemKind.DUPLICATES, ItemKind.NEAR_DUPLICATES):
-            narrowed += (
-                " AND EXISTS (SELECT 1 FROM quality_failures g WHERE g.quality_run_id = f.quality_run_id "
-                "AND g.kind = f.kind AND g.group_number = f.group_number AND g.number < f.number)"
-            )
-        where = _WHERE.replace("COALESCE(q.state, 'open') = :state", is_open) + narrowed
-        decision_id = new_id("decision")
+        _check_allowed(decision, wanted.state)
         with self._store.transaction():
             self._sheets.get(sheet_id)
-            done = self._store.execute(
-                "INSERT INTO quality_decisions (decision_id, sheet_id, item_ref, decision, reason, quality_run_id, "
-                "decided_by, decided_at) SELECT DISTINCT CAST(:id AS TEXT), CAST(:sheet AS TEXT), f.item_ref, "
-                "CAST(:decision AS TEXT), CAST(:reason AS TEXT), f.quality_run_id, CAST(:by AS TEXT), "
-                f"CAST(:now AS {self._time_type}) {_FROM} WHERE {where}",
-                touches="quality_decisions",
-                id=decision_id,
-                sheet=sheet_id,
-                decision=decision.value,
-                reason=reason,
-                by=by,
-                now=self._clock(),
-                run=run_id,
-                kind=kind.value,
-                rule=rule,
-                pattern=rows.search_pattern(search),
-            )
+            run_id, decision_id = self._run_as_shown(sheet_id, wanted.kind, shown_run), new_id("decision")
+            where = conditions.where_of_all(decision, wanted, keep_first=keep_first)
+            given = conditions.parameters(sheet_id, run_id, wanted)
+            done = self._log_all(decision_id, decision, where, given, reason=reason, by=by)
             if done:
                 self._apply(decision_id, sheet_id, decision)
                 self._note(sheet_id, decision, done, reason=reason, by=by)
-        return DecisionResult(done, {}, records.cut_note(self._store, run_id, kind))
+        return DecisionResult(done, {}, records.cut_note(self._store, run_id, wanted.kind))
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
@@ -304,6 +292,24 @@ class FixQueue:
             ],
         )
 
+    def _log_all(
+        self, decision_id: str, decision: Decision, where: str, given: Mapping[str, Value], *, reason: str, by: str
+    ) -> int:
+        """Log a decision about every item that the condition finds; how many they are."""
+        return self._store.execute(
+            "INSERT INTO quality_decisions (decision_id, sheet_id, item_ref, decision, reason, quality_run_id, "
+            "decided_by, decided_at) SELECT DISTINCT CAST(:id AS TEXT), CAST(:sheet AS TEXT), f.item_ref, "
+            "CAST(:decision AS TEXT), CAST(:reason AS TEXT), f.quality_run_id, CAST(:by AS TEXT), "
+            f"CAST(:now AS {self._time_type}) {conditions.LISTED} WHERE {where}",
+            touches="quality_decisions",
+            id=decision_id,
+            decision=decision.value,
+            reason=reason,
+            by=by,
+            now=self._clock(),
+            **given,
+        )
+
     def _apply(self, decision_id: str, sheet_id: str, decision: Decision) -> None:
         """Bring the items of a logged decision into their new state."""
         if decision is Decision.REOPEN:
@@ -331,8 +337,38 @@ class FixQueue:
     def _run_with(self, sheet_id: str, kind: ItemKind) -> str:
         return records.runs_of(self._store, sheet_id).get(kind, "")
 
+    def _run_as_shown(self, sheet_id: str, kind: ItemKind, shown_run: str) -> str:
+        """The newest run that looked for a kind. Raises ChangedByOthers when a person saw the list of another."""
+        newest = self._run_with(sheet_id, kind)
+        if shown_run not in ("", newest):
+            raise ChangedByOthers(
+                "The checks have run again since this list was shown, so nothing was decided.",
+                hint="The list is now the one of the newest run: look at it and decide again.",
+            )
+        return newest
+
     def _values(self, sheet: Sheet, item_ref: str) -> Mapping[str, object] | None:
         page = self._lake.page(sheet.selection(item_refs=(item_ref,)), limit=1)
         if page.empty:
             return None
         return {str(name): value for name, value in page.iloc[0].items() if name != "item_ref"}
+
+
+def _check_allowed(decision: Decision, state: ItemState) -> None:
+    """Raise Invalid when items in this state cannot be decided like this."""
+    if state not in tuple(ItemState):
+        raise Invalid(f"“{state}” is no state of an item.", hint=f"States: {', '.join(ItemState)}.")
+    if (decision is Decision.REOPEN) == (state is ItemState.OPEN):
+        raise Invalid(
+            f"Items that are {state.replace('_', ' ')} cannot be decided like this.",
+            hint="Reopen what was decided; set aside or accept what is open.",
+        )
+
+
+def _state(state: ItemState | str) -> ItemState:
+    return _known(ItemState, state, ItemState.OPEN)
+
+
+def _known(kind: type[Choice], value: str, fallback: Choice) -> Choice:
+    """The choice that a text names, or the fallback."""
+    return next((one for one in kind if one.value == value), fallback)

@@ -1,12 +1,12 @@
-"""Rules that a language model proposes from a sentence; nothing of it counts before the catalogue accepts it (DQ-3)."""
+"""Rules that a language model proposes from a sentence; nothing of it counts before the reader accepts it (DQ-3)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from workbench_core.data_quality.catalogue import FUNCTIONS, CheckFunction, Scope
+from workbench_core.data_quality.check_functions import CHECK_FUNCTIONS, CheckFunction, Scope
 from workbench_core.data_quality.rule_files import ReadRules, read_entries
 from workbench_core.data_quality.rules import Origin
 from workbench_core.errors import BackendError, Invalid
@@ -63,14 +63,17 @@ class ModelAnswer:
     problem: str = ""
 
 
-def ask_model(model: ChatModel, sentence: str, columns: Sequence[Column]) -> ModelAnswer:
+def ask_model(
+    model: ChatModel, sentence: str, columns: Sequence[Column], *, cancelled: Callable[[], bool] = lambda: False
+) -> ModelAnswer:
     """Ask once. What keeps a model from answering, and what it answers wrongly, is a result and not an exception."""
     available = model.availability()
     if not available.is_ready:
         return ModelAnswer(None, f"The {model.title} cannot answer: {available.reason}")
     options = ChatOptions(temperature=0.0, max_tokens=MAX_TOKENS, schema=_SCHEMA)
     try:
-        answers = list(model.answer([Conversation("rules", messages_for(sentence, columns))], options=options))
+        question = Conversation("rules", messages_for(sentence, columns))
+        answers = list(model.answer([question], options=options, cancelled=cancelled))
     except BackendError as error:
         return ModelAnswer(None, f"The {model.title} did not answer: {error.message}")
     if not answers or answers[0].text is None:
@@ -86,7 +89,7 @@ def ask_model(model: ChatModel, sentence: str, columns: Sequence[Column]) -> Mod
 
 def messages_for(sentence: str, columns: Sequence[Column]) -> tuple[Message, ...]:
     """The question: the task, the functions and columns that there are, an example, and the description."""
-    functions = "\n".join(_function_line(function) for function in FUNCTIONS)
+    functions = "\n".join(_function_line(function) for function in CHECK_FUNCTIONS.values())
     listed = "\n".join(f"- {column.name}: {column.data_type}" for column in columns[:MAX_COLUMNS])
     question = f"Functions:\n{functions}\n\nColumns:\n{listed}\n\nDescription:\n{sentence[:MAX_SENTENCE]}"
     return (

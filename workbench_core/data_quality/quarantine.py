@@ -45,6 +45,9 @@ class Quarantine:
         return replace(selection, excluded_refs=(*selection.excluded_refs, *self.refs(sheet_id)))
 
     def count_within(self, lake: Lake, selection: Selection, sheet_id: str) -> int:
-        """How many rows of a selection are set aside."""
-        without = self.without(selection, sheet_id)
-        return lake.count(selection) - lake.count(without) if without.excluded_refs else 0
+        """How many rows of a selection are set aside; an item that a join repeats counts with all its rows."""
+        refs = self.refs(sheet_id)
+        if selection.item_refs is not None:
+            chosen = set(selection.item_refs)
+            refs = tuple(ref for ref in refs if ref in chosen)
+        return lake.count(replace(selection, item_refs=refs)) if refs else 0

@@ -30,6 +30,21 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class QueueFilter:
+    """What the queue lists: items of one kind in one state, all without a filter.
+
+    `rule` is the name of a check, `search` is looked for in identifiers and values. With a `severity`, failing items
+    are those that fail an error, or those that fail warnings alone: no item is both.
+    """
+
+    kind: ItemKind = ItemKind.FAILING
+    state: ItemState = ItemState.OPEN
+    rule: str = ""
+    search: str = ""
+    severity: Criticality | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong with an item: a failed check, its group of duplicates, a value far out."""
 
@@ -60,11 +75,15 @@ class QueueItem:
 
 @dataclass(frozen=True, slots=True)
 class QueuePage:
-    """A page of the queue and how many items it has in all; `run_id` is empty when no run found anything to list."""
+    """A page of the queue and how many items it has in all; `run_id` is empty when no run found anything to list.
+
+    `note` says when the run found more than it keeps, so that the list is not complete.
+    """
 
     items: tuple[QueueItem, ...]
     total: int
     run_id: str
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

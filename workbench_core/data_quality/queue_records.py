@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from workbench_core import rows
 from workbench_core.data_quality.queue_items import Decision, PastDecision, Problem, problem_from
-from workbench_core.data_quality.results import ItemKind
+from workbench_core.data_quality.results import ItemKind, cut_sentence
 from workbench_core.ports import Store
 
 MOST_PROBLEMS = 200
 
 
 def runs_of(store: Store, sheet_id: str) -> dict[ItemKind, str]:
-    """For each kind the newest run that looked for it; every run looks for failing items."""
+    """For each kind the newest run that could look for it; every run looks for failing items."""
     found = store.query(
         "SELECT id, scans FROM quality_runs WHERE sheet_id = :sheet ORDER BY run_at DESC, id DESC LIMIT 100",
         sheet=sheet_id,
@@ -21,7 +21,9 @@ def runs_of(store: Store, sheet_id: str) -> dict[ItemKind, str]:
     runs: dict[ItemKind, str] = {}
     for row in found:
         runs.setdefault(ItemKind.FAILING, rows.text(row, "id"))
-        for kind in rows.json_object(row, "scans"):
+        for kind, scan in rows.json_object(row, "scans").items():
+            if isinstance(scan, dict) and scan.get("refused"):
+                continue  # what an earlier run found still stands
             runs.setdefault(ItemKind(kind), rows.text(row, "id"))
     return runs
 
@@ -85,14 +87,12 @@ def members_of(store: Store, sheet_id: str, found: Sequence[Problem]) -> dict[It
 
 
 def cut_note(store: Store, run_id: str, kind: ItemKind) -> str:
-    """That a run found more than it keeps, so that a decision about all of them was not about every one."""
+    """That a run found more than it keeps, so that a list or a decision is not about every one; empty otherwise."""
     found = store.query("SELECT failure_count, kept_failures, scans FROM quality_runs WHERE id = :run", run=run_id)
     if not found:
         return ""
     every, kept = rows.whole(found[0], "failure_count"), rows.whole(found[0], "kept_failures")
-    scan = rows.json_object(found[0], "scans").get(kind)
-    if isinstance(scan, dict):
-        every, kept = int(str(scan["items"])), int(str(scan["kept"]))
-    if every == kept:
-        return ""
-    return f"The run found {every:,} and keeps {kept:,} of them: repair or decide these, then check again."
+    if kind is not ItemKind.FAILING:
+        scan = rows.json_object(found[0], "scans").get(kind)
+        every, kept = (int(str(scan["items"])), int(str(scan["kept"]))) if isinstance(scan, dict) else (0, 0)
+    return cut_sentence(every, kept, kind)

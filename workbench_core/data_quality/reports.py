@@ -7,15 +7,25 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from workbench_core import rows
 from workbench_core.data_quality.results import ItemKind, QualityRun, RuleOutcome
+from workbench_core.errors import Conflict
 from workbench_core.ports import Json, Store
+from workbench_core.ports.spreadsheet_cells import harmless_cell
 
 _PAGE = 5_000
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _HEADER = ("item_ref", "rule", "criticality", "columns", "value", "meaning")
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class FailuresFile:
+    """The failing values of a run as CSV: the name to offer it under, and its text piece by piece."""
+
+    name: str
+    pieces: Iterator[str]
 
 
 def report_json(run: QualityRun, *, sheet_name: str) -> str:
@@ -28,13 +38,20 @@ def report_json(run: QualityRun, *, sheet_name: str) -> str:
         "run_by": run.run_by,
         "seconds": run.seconds,
         "rows": {"total": run.total, "passed": run.passed, "failed": run.failed},
+        "failing_values": {"found": run.failure_count, "kept": run.kept_failures if run.keeps_items else 0},
         "pass_rate": run.pass_rate,
-        "score": round(run.score, 2),
-        "verdict": run.word.value,
+        "score": None if run.score is None else round(run.score, 2),
+        "verdict": None if run.word is None else run.word.value,
         "summary": run.sentence,
         "checks": [_outcome_json(outcome) for outcome in run.outcomes],
         "scans": {
-            kind.value: {"items": scan.items, "groups": scan.groups, "how": scan.note}
+            kind.value: {
+                "items": scan.items,
+                "kept": scan.kept,
+                "groups": scan.groups,
+                "how": scan.note,
+                "refused": scan.refused,
+            }
             for kind, scan in run.scans.items()
         },
     }
@@ -57,11 +74,18 @@ def _outcome_json(outcome: RuleOutcome) -> dict[str, Json]:
     }
 
 
-def failures_csv(store: Store, quality_run_id: str) -> Iterator[str]:
-    """The kept failing values of a run as CSV, some thousand lines at a time, the header first."""
+def failures_file(store: Store, run: QualityRun, *, sheet_name: str) -> FailuresFile:
+    """The kept failing values of a run as a file; its name says when they are not all."""
+    stem = re.sub(r"[^a-z0-9]+", "-", sheet_name.lower()).strip("-")[:_LONGEST_NAME] or "sheet"
+    cut = "" if run.is_complete else f"-first-{run.kept_failures}-of-{run.failure_count}"
+    return FailuresFile(f"{stem}-failing{cut}.csv", _failing_lines(store, run.id, count=run.kept_failures))
+
+
+def _failing_lines(store: Store, quality_run_id: str, *, count: int) -> Iterator[str]:
+    """Some thousand lines at a time, the header first. Raises Conflict when a newer run removed some meanwhile."""
     yield _lines([_HEADER])
-    after = -1
-    while True:
+    after, sent = -1, 0
+    while sent < count:
         found = store.query(
             "SELECT f.number, f.item_ref, o.name, o.criticality, f.column_name, f.value, o.meaning "
             "FROM quality_failures f JOIN quality_outcomes o ON o.quality_run_id = f.quality_run_id "
@@ -73,15 +97,13 @@ def failures_csv(store: Store, quality_run_id: str) -> Iterator[str]:
             page=_PAGE,
         )
         if not found:
-            return
+            raise Conflict(
+                "The failing items of this run are not kept any more.", hint="Download those of a newer run."
+            )
+        sent += len(found)
         after = rows.whole(found[-1], "number")
         names = ("item_ref", "name", "criticality", "column_name", "value", "meaning")
-        yield _lines([tuple(harmless(rows.text(row, name)) for name in names) for row in found])
-
-
-def harmless(text: str) -> str:
-    """The text with an apostrophe in front when a spreadsheet would run it as a formula; a number stays one."""
-    return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+        yield _lines([tuple(harmless_cell(rows.text(row, name)) for name in names) for row in found])
 
 
 def _lines(entries: list[tuple[str, ...]]) -> str:

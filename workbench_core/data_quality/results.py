@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
 
 from workbench_core import rows
 from workbench_core.data_quality.rules import Criticality
 from workbench_core.ports import Json, Row
+from workbench_core.sheets import Sheet
 
 SAMPLES = 20
 RUN_COLUMNS = (
@@ -48,6 +51,14 @@ class ItemKind(StrEnum):
     OUTLIERS = "outliers"
 
 
+_FOUND = {
+    ItemKind.FAILING: "failing values",
+    ItemKind.DUPLICATES: "duplicates",
+    ItemKind.NEAR_DUPLICATES: "near-duplicates",
+    ItemKind.OUTLIERS: "outliers",
+}
+
+
 def score_word(score: float) -> ScoreWord:
     """The word for a score between 0 and 100."""
     if score >= 90:
@@ -62,6 +73,21 @@ def score_colour(pass_rate: float) -> ScoreColour:
     if pass_rate >= 0.95:
         return ScoreColour.GREEN
     return ScoreColour.AMBER if pass_rate >= 0.8 else ScoreColour.RED
+
+
+def cut_sentence(found: int, kept: int, kind: ItemKind) -> str:
+    """For a person: that a run found more of a kind than it keeps, and what to do; empty when it keeps all."""
+    if found <= kept:
+        return ""
+    if kind is ItemKind.OUTLIERS:
+        return (
+            f"The run found {found:,} outliers and keeps the {kept:,} farthest out. A larger distance, beside “Run "
+            "checks”, finds fewer."
+        )
+    return (
+        f"The run found {found:,} {_FOUND[kind]} and keeps the first {kept:,}; the others are in no list. Repair the "
+        "source, or narrow the sheet by a filter, and check again."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +139,16 @@ class RuleOutcome:
 
 @dataclass(frozen=True, slots=True)
 class ScanResult:
-    """What a scan found: items in all, those kept, and groups (duplicates) or columns (outliers); how it was done."""
+    """What a scan found: items in all, those kept, and groups (duplicates) or columns (outliers); how it was done.
+
+    `refused` says why it could not be made; then it found nothing, and the rest of the run counts all the same.
+    """
 
     items: int
     kept: int
     groups: int
     note: str
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +156,8 @@ class QualityRun:
     """A finished run over the rows of a sheet. A row fails when it fails at least one error check.
 
     `kept_failures` of `failure_count` failing values are kept for the fix queue while `keeps_items`. `selection` is
-    the sheet's filter and sample as they were. Outcomes are in the order of the rules.
+    the sheet's filter, sample and join as they were. `check_count` checks were made; their outcomes are in the order
+    of the rules. Where no check was made, nothing passed: the pass rate and all that follows from it are None.
     """
 
     id: str
@@ -144,17 +175,31 @@ class QualityRun:
     seconds: float
     run_by: str
     run_at: datetime
+    check_count: int
     outcomes: tuple[RuleOutcome, ...] = ()
 
     @property
-    def passed(self) -> int:
-        """Rows that fail no error check."""
-        return self.total - self.failed
+    def passed(self) -> int | None:
+        """Rows that fail no error check; None when no check was made."""
+        return self.total - self.failed if self.check_count else None
 
     @property
-    def pass_rate(self) -> float:
-        """Passed rows among all, 0 to 1; 1 when there are no rows."""
+    def pass_rate(self) -> float | None:
+        """Passed rows among all, 0 to 1; 1 when there are no rows, None when no check was made."""
+        if self.passed is None:
+            return None
         return self.passed / self.total if self.total else 1.0
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules the checks stand for: a rule on several columns is a check for each."""
+        return len({outcome.rule_id for outcome in self.outcomes})
+
+    def is_stale(self, sheet: Sheet) -> bool:
+        """The sheet reads other rows now, so that these numbers are not its own any more (a new name is none)."""
+        if sheet.row_version == self.sheet_version:
+            return False
+        return (self.source, self.selection) != (source_of(sheet), selection_of(sheet))
 
     @property
     def is_empty(self) -> bool:
@@ -162,24 +207,29 @@ class QualityRun:
         return self.total == 0
 
     @property
-    def score(self) -> float:
+    def score(self) -> float | None:
         """The pass rate as 0 to 100."""
-        return self.pass_rate * 100
+        return None if self.pass_rate is None else self.pass_rate * 100
 
     @property
-    def word(self) -> ScoreWord:
+    def word(self) -> ScoreWord | None:
         """The score in a word."""
-        return score_word(self.score)
+        return None if self.score is None else score_word(self.score)
 
     @property
-    def colour(self) -> ScoreColour:
+    def colour(self) -> ScoreColour | None:
         """The colour of the pass rate."""
-        return score_colour(self.pass_rate)
+        return None if self.pass_rate is None else score_colour(self.pass_rate)
 
     @property
     def is_complete(self) -> bool:
         """Every failing value is kept, not only the first ones."""
         return self.keeps_items and self.kept_failures == self.failure_count
+
+    @property
+    def cut_note(self) -> str:
+        """That more values fail than are kept, for a person; empty when all are kept, or none any more."""
+        return cut_sentence(self.failure_count, self.kept_failures, ItemKind.FAILING) if self.keeps_items else ""
 
     @property
     def warnings(self) -> int:
@@ -189,12 +239,20 @@ class QualityRun:
     @property
     def sentence(self) -> str:
         """The result for a person."""
-        if not self.outcomes:
+        if self.passed is None or self.pass_rate is None:
             return "No rule was checked."
         if self.is_empty:
             return "The sheet has no rows, so no check could fail."
-        checks = f"{len(self.outcomes)} check{'s' if len(self.outcomes) > 1 else ''}"
-        return f"{self.passed:,} of {self.total:,} rows pass {checks} ({self.pass_rate:.1%})."
+        share = math.floor(self.pass_rate * 1000) / 10  # what does not fully pass is never rounded up to 100 %
+        return f"{self.passed:,} of {self.total:,} rows pass {self.checks_in_words} ({share:.1f}%)."
+
+    @property
+    def checks_in_words(self) -> str:
+        """How many checks were made, and for how many rules where these are not as many."""
+        checks = f"{self.check_count:,} check{'' if self.check_count == 1 else 's'}"
+        if not self.outcomes or self.rule_count == self.check_count:
+            return checks
+        return f"{self.rule_count:,} rule{'' if self.rule_count == 1 else 's'}, {checks}"
 
 
 # --- two runs --------------------------------------------------------------------------------------------------------
@@ -235,14 +293,17 @@ class RunComparison:
     note: str = ""
 
     @property
-    def pass_rate_change(self) -> float:
-        """Difference of the pass rates, -1 to 1."""
-        return self.after.pass_rate - self.before.pass_rate
+    def pass_rate_change(self) -> float | None:
+        """Difference of the pass rates, -1 to 1; None when one of the runs made no check."""
+        before, after = self.before.pass_rate, self.after.pass_rate
+        return None if before is None or after is None else after - before
 
     @property
     def is_same_selection(self) -> bool:
-        """Whether both looked at the same source with the same filter and sample."""
-        return (self.before.source, self.before.selection) == (self.after.source, self.after.selection)
+        """Whether both looked at the same source with the same filter, sample and join, as far as both kept them."""
+        before, after = self.before.selection, self.after.selection
+        both = before.keys() & after.keys()
+        return self.before.source == self.after.source and all(before[name] == after[name] for name in both)
 
 
 def rule_changes(before: QualityRun, after: QualityRun) -> tuple[RuleChange, ...]:
@@ -257,8 +318,26 @@ def rule_changes(before: QualityRun, after: QualityRun) -> tuple[RuleChange, ...
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
+def source_of(sheet: Sheet) -> str:
+    """The tables that a sheet reads, as a run keeps them."""
+    return " + ".join(sheet.tables)
+
+
+def selection_of(sheet: Sheet) -> dict[str, Json]:
+    """Which rows a sheet reads, as a run keeps it: filter, sample, join and what names an item."""
+    join = rows.to_json(None if sheet.join is None else asdict(sheet.join))
+    return {
+        "filter": sheet.filter,
+        "sample_size": sheet.sample_size,
+        "sample_seed": sheet.sample_seed,
+        "stratify_column": sheet.stratify_column,
+        "item_id_column": sheet.item_id_column,
+        "join": hashlib.sha256(join.encode()).hexdigest()[:16] if sheet.join else "",
+    }
+
+
 def run_from(row: Row, outcomes: Sequence[RuleOutcome]) -> QualityRun:
-    """Read a run out of a row with `RUN_COLUMNS`."""
+    """Read a run out of a row with `RUN_COLUMNS` and `check_count`."""
     return QualityRun(
         id=rows.text(row, "id"),
         run_id=rows.text(row, "run_id"),
@@ -275,6 +354,7 @@ def run_from(row: Row, outcomes: Sequence[RuleOutcome]) -> QualityRun:
         seconds=rows.number(row, "seconds"),
         run_by=rows.text(row, "run_by"),
         run_at=rows.time(row, "run_at"),
+        check_count=rows.whole(row, "check_count"),
         outcomes=tuple(outcomes),
     )
 
@@ -309,45 +389,5 @@ def _scan(found: Json) -> ScanResult:
         kept=int(str(found["kept"])),
         groups=int(str(found["groups"])),
         note=str(found["note"]),
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class ScanOptions:
-    """What a run looks for beside the rules. `near_duplicate_column` is a text column, or empty for none."""
-
-    find_duplicates: bool = False
-    near_duplicate_column: str = ""
-    similarity: float = 0.8
-    find_outliers: bool = False
-    outlier_columns: tuple[str, ...] = field(default=())
-
-    @property
-    def is_empty(self) -> bool:
-        """Nothing but the rules."""
-        return not (self.find_duplicates or self.near_duplicate_column or self.find_outliers)
-
-    def to_json(self) -> str:
-        """The options as JSON text; `options_from` reads them back."""
-        return rows.to_json(
-            {
-                "find_duplicates": self.find_duplicates,
-                "near_duplicate_column": self.near_duplicate_column,
-                "similarity": self.similarity,
-                "find_outliers": self.find_outliers,
-                "outlier_columns": list(self.outlier_columns),
-            }
-        )
-
-
-def options_from(row: Row) -> ScanOptions:
-    """The options out of the column `options`."""
-    kept = rows.json_object(row, "options")
-    columns = kept.get("outlier_columns")
-    return ScanOptions(
-        find_duplicates=kept.get("find_duplicates") is True,
-        near_duplicate_column=str(kept.get("near_duplicate_column") or ""),
-        similarity=float(str(kept.get("similarity") or 0.8)),
-        find_outliers=kept.get("find_outliers") is True,
-        outlier_columns=tuple(map(str, columns)) if isinstance(columns, list) else (),
+        refused=str(found.get("refused") or ""),
     )

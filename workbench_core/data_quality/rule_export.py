@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from workbench_core.data_quality.catalogue import CATALOGUE, Scope
+from workbench_core.data_quality.check_functions import CHECK_FUNCTIONS, Scope
 from workbench_core.data_quality.rule_files import DISABLED, OURS
 from workbench_core.data_quality.rule_sql import (
     as_it_is,
@@ -21,6 +21,8 @@ from workbench_core.data_quality.rules import RuleDraft
 from workbench_core.ports import Json
 
 Format: TypeAlias = Literal["yaml", "json"]
+DQX_VERSION = "0.17"  # the first release that takes texts in lists in quotes; older ones would fail every row
+_HEAD = f"# Rules for Databricks DQX {DQX_VERSION} or newer: texts in lists of values stand in quotes.\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ def write(drafts: Sequence[RuleDraft], *, format: Format = "yaml", for_dqx: bool
     """The rules as a file that DQX takes, or with `for_dqx=False` as one that only the workbench reads back whole.
 
     For DQX a length is written as an expression of the same meaning, identifiers get backticks, texts in lists get
-    quotes, and disabled rules and those that read files are left out; the notes say which.
+    quotes (DQX 0.17 or newer), and disabled rules and those that read files are left out; the notes say which. The
+    head of a YAML file names the version.
     """
     notes: list[str] = []
     entries: list[dict[str, Json]] = []
@@ -46,7 +49,8 @@ def write(drafts: Sequence[RuleDraft], *, format: Format = "yaml", for_dqx: bool
             entries += [_length_entry(draft, column) for column in draft.columns]
         else:
             entries.append(_entry(draft, for_dqx=for_dqx))
-    return WrittenRules(_dumped(entries, format), tuple(notes))
+    head = _HEAD if for_dqx and format == "yaml" else ""
+    return WrittenRules(head + _dumped(entries, format), tuple(notes))
 
 
 def _dumped(entries: list[dict[str, Json]], format: Format) -> str:
@@ -60,13 +64,13 @@ def _dumped(entries: list[dict[str, Json]], format: Format) -> str:
 def _left_out(draft: RuleDraft) -> str:
     if not draft.is_enabled:
         return f"“{draft.proposed_name}” is disabled and was left out."
-    if CATALOGUE[draft.function].reads_files:
+    if CHECK_FUNCTIONS[draft.function].reads_files:
         return f"“{draft.proposed_name}” was left out: DQX has no {draft.function}."
     return ""
 
 
 def _entry(draft: RuleDraft, *, for_dqx: bool) -> dict[str, Json]:
-    scope = CATALOGUE[draft.function].scope
+    scope = CHECK_FUNCTIONS[draft.function].scope
     names: list[Json] = [reference_to(column) if for_dqx else column for column in draft.columns]
     columns: dict[str, Json] = {}
     if scope is Scope.COLUMN and len(names) == 1:
@@ -74,7 +78,7 @@ def _entry(draft: RuleDraft, *, for_dqx: bool) -> dict[str, Json]:
     elif scope is not Scope.COLUMN and names:
         columns = {"columns": names}
     arguments = converted(
-        CATALOGUE[draft.function],
+        CHECK_FUNCTIONS[draft.function],
         draft.arguments,
         sql=with_backticks if for_dqx else as_it_is,
         text=in_quotes if for_dqx else as_it_is,

@@ -7,12 +7,13 @@ https://databrickslabs.github.io/dqx/docs/guide/quality_checks_definition/.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from workbench_core.data_quality.catalogue import CATALOGUE, Scope, argument_problems
+from workbench_core.data_quality.check_functions import CHECK_FUNCTIONS, Scope, argument_problems
 from workbench_core.data_quality.rule_sql import (
     converted,
     length_expression,
@@ -91,12 +92,20 @@ def read_entries(entries: object, *, origin: Origin) -> ReadRules:
 def _parsed(text: str) -> object:
     if text.lstrip("\ufeff \t\r\n").startswith(("[", "{")):
         try:
-            return json.loads(text.lstrip("\ufeff"))
+            return json.loads(text.lstrip("\ufeff"), object_pairs_hook=_without_repeated_keys)
         except RecursionError:
             raise Invalid("The file is nested too deeply.", hint="A rule has four levels.") from None
         except ValueError:
             pass  # YAML may begin with a bracket as well
     return _parsed_yaml(text)
+
+
+def _without_repeated_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise Invalid(f"The key “{repeated[:80]}” stands twice in one object.", hint="Keep one of them.")
+    return found
 
 
 def _parsed_yaml(text: str) -> object:
@@ -171,7 +180,7 @@ def _check_problems(check: object) -> Iterator[str]:
     if not isinstance(arguments, dict) or not all(isinstance(key, str) for key in arguments):
         yield "“arguments” must be an entry with names and values."
         return
-    if name not in CATALOGUE:
+    if name not in CHECK_FUNCTIONS:
         yield unknown_function(name)
         return
     yield from _column_problems(name, arguments, check.get("for_each_column"))
@@ -180,7 +189,7 @@ def _check_problems(check: object) -> Iterator[str]:
 
 
 def _column_problems(function: str, arguments: Mapping[str, Any], each: object) -> Iterator[str]:
-    scope = CATALOGUE[function].scope
+    scope = CHECK_FUNCTIONS[function].scope
     key, other = ("column", "columns") if scope is Scope.COLUMN else ("columns", "column")
     given = arguments.get(key)
     if other in arguments:
@@ -215,7 +224,7 @@ def _unknown_keys(entry: Mapping[Any, Any], known: Sequence[str], what: str) -> 
 def _drafts_of(entry: Mapping[str, Any], origin: Origin) -> Iterator[RuleDraft]:
     """The rules of a valid entry: one, unless a function over several columns is repeated for several groups."""
     check = entry["check"]
-    arguments, function = dict(check.get("arguments") or {}), CATALOGUE[check["function"]]
+    arguments, function = dict(check.get("arguments") or {}), CHECK_FUNCTIONS[check["function"]]
     each = check.get("for_each_column")
     given = arguments.pop("column" if function.scope is Scope.COLUMN else "columns", None)
     metadata = dict(entry.get("user_metadata") or {})
@@ -270,6 +279,6 @@ def _restored(draft: RuleDraft) -> RuleDraft:
             user_metadata=others,
         )
         expression = with_double_quotes(length_expression(column, original.arguments))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return draft
     return original if expression == draft.arguments.get("expression") else draft

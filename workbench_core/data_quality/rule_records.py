@@ -1,8 +1,8 @@
-"""The rules of a sheet in the store: read, insert, change under a version, remove."""
+"""The rules of a sheet in the store: read, insert, and change or remove them as a person saw them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from workbench_core import rows
 from workbench_core.data_quality.rules import COLUMNS, Rule, row_of, rule_from
@@ -46,29 +46,56 @@ def insert(store: Store, made: Sequence[Rule]) -> None:
         raise Conflict("The sheet has a rule of this name already.", hint="Choose another name.") from None
 
 
-def change(store: Store, rule: Rule, *, expected: int) -> None:
-    """Write a changed rule whose row is still of the expected version. Raises ChangedByOthers, Conflict."""
-    values = {name: value for name, value in row_of(rule).items() if name not in _KEPT}
-    assignments = ", ".join(f"{name} = :{name}" for name in values)
+def change(store: Store, changed: Sequence[Rule]) -> None:
+    """Write changed rules, each of which must still be of the version before its own; all of them or none.
+
+    Call it inside a transaction. Raises ChangedByOthers, NotFound, Conflict for a taken name.
+    """
+    if not changed:
+        return
+    _check_unchanged(store, {rule.id: (rule.name, rule.row_version - 1) for rule in changed})
+    names = [name for name in row_of(changed[0]) if name not in _KEPT]
+    assignments = ", ".join(f"{name} = :{name}" for name in names)
+    rows_ = [{name: value for name, value in row_of(rule).items() if name in ("id", *names)} for rule in changed]
     try:
-        changed = store.execute(
-            f"UPDATE quality_rules SET {assignments} WHERE id = :id AND row_version = :expected",
+        done = store.execute_many(
+            f"UPDATE quality_rules SET {assignments} WHERE id = :id AND row_version = :row_version - 1",
+            rows_,
             touches="quality_rules",
-            id=rule.id,
-            expected=expected,
-            **values,
         )
     except AlreadyExists:
-        raise Conflict(f"The sheet has a rule “{rule.name}” already.", hint="Choose another name.") from None
-    if not changed:
-        found = store.query("SELECT updated_by FROM quality_rules WHERE id = :id", id=rule.id)
-        if not found:
-            raise NotFound(f"“{rule.name}” was just deleted.", hint="Reload the rules.")
-        raise ChangedByOthers(
-            f"“{rule.name}” was just changed by {rows.text(found[0], 'updated_by')}.", hint="Reload and try again."
-        )
+        raise Conflict("The sheet has a rule of this name already.", hint="Choose another name.") from None
+    _check_all(done, changed)
 
 
-def remove(store: Store, rule_ids: Sequence[str]) -> int:
-    """Remove rules; what past runs found stays with them."""
-    return store.execute("DELETE FROM quality_rules WHERE id IN :ids", touches="quality_rules", ids=list(rule_ids))
+def remove(store: Store, seen: Sequence[Rule]) -> None:
+    """Remove rules that are still as the person saw them, all of them or none; past runs keep what they found.
+
+    Call it inside a transaction. Raises ChangedByOthers, NotFound.
+    """
+    _check_unchanged(store, {rule.id: (rule.name, rule.row_version) for rule in seen})
+    done = store.execute_many(
+        "DELETE FROM quality_rules WHERE id = :id AND row_version = :seen",
+        [{"id": rule.id, "seen": rule.row_version} for rule in seen],
+        touches="quality_rules",
+    )
+    _check_all(done, seen)
+
+
+def _check_unchanged(store: Store, seen: Mapping[str, tuple[str, int]]) -> None:
+    """Say which of these rules (name and version by id) somebody else changed or deleted, and who."""
+    found = store.query(
+        "SELECT id, name, row_version, updated_by FROM quality_rules WHERE id IN :ids ORDER BY id", ids=list(seen)
+    )
+    there = {rows.text(row, "id"): row for row in found}
+    for rule_id, (name, version) in seen.items():
+        if rule_id not in there:
+            raise NotFound(f"“{name}” was just deleted.", hint="Reload the rules.")
+        if rows.whole(there[rule_id], "row_version") != version:
+            who, kept = rows.text(there[rule_id], "updated_by"), rows.text(there[rule_id], "name")
+            raise ChangedByOthers(f"“{kept}” was just changed by {who}.", hint="Reload and try again.")
+
+
+def _check_all(done: int, wanted: Sequence[Rule]) -> None:
+    if done != len(wanted):  # a change that came between the look and the write
+        raise ChangedByOthers("A rule was just changed by somebody else.", hint="Reload and try again.")

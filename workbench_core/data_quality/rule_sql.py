@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from workbench_core.data_quality.catalogue import ArgumentKind, CheckFunction
+from workbench_core.data_quality.check_functions import ArgumentKind, CheckFunction
 from workbench_core.ports import Json
 
 _SIMPLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -55,7 +55,7 @@ def converted(
 
 
 def in_quotes(text: str) -> str:
-    """A text in a list of values as DQX takes it since its pull request 1419: a bare one would be a column."""
+    """A text in a list of values as DQX takes it since release 0.17: a bare one would be a column."""
     if _TYPED.fullmatch(text):
         return text
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
@@ -68,6 +68,7 @@ def without_quotes(text: str) -> str:
 
 
 def as_it_is(sql: str) -> str:
+    """The SQL or text unchanged."""
     return sql
 
 

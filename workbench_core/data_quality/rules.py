@@ -8,8 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 
 from workbench_core import rows
-from workbench_core.data_quality.catalogue import CATALOGUE, Scope, argument_problems, meaning_of
+from workbench_core.data_quality.check_functions import CHECK_FUNCTIONS, Scope, argument_problems, meaning_of
 from workbench_core.ports import Column, Json, Row, RowCheck, Value
+from workbench_core.text_encodings import is_encodable
 
 MAX_NAME = 200
 MAX_RULES = 500
@@ -108,7 +109,7 @@ class PlannedCheck:
 
 def checks_of(draft: RuleDraft) -> Iterator[tuple[tuple[str, ...], RowCheck]]:
     """The checks that a rule stands for, each with its columns: one a column, or one over all columns together."""
-    scope = CATALOGUE[draft.function].scope
+    scope = CHECK_FUNCTIONS[draft.function].scope
     is_error = draft.criticality is Criticality.ERROR
     if scope is Scope.COLUMN:
         for column in draft.columns:
@@ -127,11 +128,13 @@ def planned(found: Sequence[Rule]) -> list[PlannedCheck]:
 
 
 def draft_problems(draft: RuleDraft, columns: Sequence[Column]) -> Iterator[str]:
-    """What the catalogue and the columns of the sheet have against a rule, as sentences."""
-    function = CATALOGUE.get(draft.function)
+    """What the check functions and the columns of the sheet have against a rule, as sentences."""
+    function = CHECK_FUNCTIONS.get(draft.function)
     if function is None:
         yield unknown_function(draft.function)
         return
+    if not is_encodable(draft.name):
+        yield "The name has a damaged character, which cannot be stored."
     if len(draft.name) > MAX_NAME:
         yield f"The name has {len(draft.name):,} characters, more than {MAX_NAME}."
     if len(draft.filter) > MAX_FILTER:
@@ -151,11 +154,11 @@ def draft_problems(draft: RuleDraft, columns: Sequence[Column]) -> Iterator[str]
 
 
 def unknown_function(name: str) -> str:
-    """The sentence for a function that is not in the catalogue, with the nearest ones."""
+    """The sentence for a function that there is not, with the nearest ones."""
     import difflib
 
-    near = difflib.get_close_matches(name, list(CATALOGUE), n=3, cutoff=0.6)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(CATALOGUE)}."
+    near = difflib.get_close_matches(name, list(CHECK_FUNCTIONS), n=3, cutoff=0.6)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known: {', '.join(CHECK_FUNCTIONS)}."
     return f"There is no check function “{name[:80]}”. {hint}"
 
 

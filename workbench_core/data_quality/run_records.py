@@ -21,12 +21,16 @@ from workbench_core.errors import Invalid, NotFound
 from workbench_core.ports import Row, Store
 
 MOST_LISTED = 100
+_COLUMNS = (
+    f"{RUN_COLUMNS}, (SELECT COUNT(*) FROM quality_outcomes c WHERE c.quality_run_id = r.id) AS check_count "
+    "FROM quality_runs r"
+)
 
 
 def find(store: Store, sheet_id: str, *, limit: int) -> list[QualityRun]:
     """Runs of a sheet, newest first, their outcomes without samples."""
     found = store.query(
-        f"SELECT {RUN_COLUMNS} FROM quality_runs WHERE sheet_id = :sheet ORDER BY run_at DESC, id DESC LIMIT :limit",
+        f"SELECT {_COLUMNS} WHERE sheet_id = :sheet ORDER BY run_at DESC, id DESC LIMIT :limit",
         sheet=sheet_id,
         limit=min(max(limit, 1), 100),
     )
@@ -36,7 +40,7 @@ def find(store: Store, sheet_id: str, *, limit: int) -> list[QualityRun]:
 def newest(store: Store, sheet_ids: Sequence[str]) -> dict[str, QualityRun]:
     """The newest run of each of these sheets that has one, without outcomes."""
     found = store.query(
-        f"SELECT {RUN_COLUMNS} FROM quality_runs r WHERE sheet_id IN :sheets AND NOT EXISTS "
+        f"SELECT {_COLUMNS} WHERE sheet_id IN :sheets AND NOT EXISTS "
         "(SELECT 1 FROM quality_runs n WHERE n.sheet_id = r.sheet_id AND (n.run_at > r.run_at "
         "OR (n.run_at = r.run_at AND n.id > r.id))) ORDER BY sheet_id",
         sheets=list(sheet_ids),
@@ -46,18 +50,19 @@ def newest(store: Store, sheet_ids: Sequence[str]) -> dict[str, QualityRun]:
 
 def get(store: Store, quality_run_id: str) -> QualityRun:
     """One run with the samples of its checks. Raises NotFound."""
-    found = store.query(f"SELECT {RUN_COLUMNS} FROM quality_runs WHERE id = :id", id=quality_run_id)
+    found = store.query(f"SELECT {_COLUMNS} WHERE id = :id", id=quality_run_id)
     if not found:
         raise NotFound("This quality run does not exist.", hint="Choose one in the history of its sheet.")
     return _with_outcomes(store, found, columns=f"{OUTCOME_COLUMNS}, samples")[0]
 
 
 def trends(store: Store, sheet_ids: Sequence[str], *, limit: int) -> dict[str, tuple[float, ...]]:
-    """The pass rates of the last runs of each of these sheets, the oldest first."""
+    """The pass rates of the last runs of each of these sheets that made a check, the oldest first."""
     found = store.query(
         "SELECT sheet_id, total, failed FROM (SELECT sheet_id, total, failed, run_at, id, ROW_NUMBER() OVER "
-        "(PARTITION BY sheet_id ORDER BY run_at DESC, id DESC) AS place FROM quality_runs WHERE sheet_id IN :sheets) "
-        "latest WHERE place <= :limit ORDER BY sheet_id, place DESC",
+        "(PARTITION BY sheet_id ORDER BY run_at DESC, id DESC) AS place FROM quality_runs r WHERE sheet_id IN :sheets "
+        "AND EXISTS (SELECT 1 FROM quality_outcomes o WHERE o.quality_run_id = r.id)) latest WHERE place <= :limit "
+        "ORDER BY sheet_id, place DESC",
         sheets=list(sheet_ids),
         limit=limit,
     )
@@ -84,6 +89,20 @@ def failing(store: Store, run: QualityRun, position: int, *, limit: int, offset:
         offset=max(offset, 0),
     )
     return [Sample(rows.text(row, "item_ref"), rows.text(row, "value")) for row in found]
+
+
+def kept_failing(store: Store, run: QualityRun, position: int) -> int:
+    """How many failing items of one check there are to list: those kept, or the samples."""
+    if not run.keeps_items:
+        return sum(len(outcome.samples) for outcome in run.outcomes if outcome.position == position)
+    found = store.query(
+        "SELECT COUNT(*) AS items FROM quality_failures WHERE quality_run_id = :run AND kind = :kind "
+        "AND position = :position",
+        run=run.id,
+        kind=ItemKind.FAILING.value,
+        position=position,
+    )
+    return rows.whole(found[0], "items")
 
 
 def before(store: Store, run: QualityRun) -> str:

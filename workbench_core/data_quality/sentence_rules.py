@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from workbench_core.data_quality.rules import Criticality, Origin, RuleDraft
@@ -19,6 +19,13 @@ EXAMPLES = (
     "sent_at is not in the future",
     "code matches ^[A-Z]{2}$",
     "name has 2 to 40 characters",
+)
+_EXAMPLE_FORMS = (
+    ("{} is unique", ()),
+    ("{} must not be empty", ("string",)),
+    ("{} between 0 and 100", ("number",)),
+    ("{} is not in the future", ("time",)),
+    ("{} has 2 to 40 characters", ("string",)),
 )
 _IS = r"(?:(?:is|are|lies?|be|must|must be|should be|has to be|have to be|shall be|needs to be)\s+)?(?:always\s+)?"
 _NOT = (
@@ -105,10 +112,11 @@ def find_columns(text: str, columns: Sequence[Column]) -> tuple[Column, ...]:
 
 
 def find_column(text: str, columns: Sequence[Column]) -> Column | None:
-    """The column that a name means: exactly, without case and punctuation, shortened (dep_delay), then the closest."""
-    wanted = re.sub(
-        r"^(?:the|each|every|all|any|column|field|values? of)\s+", "", text.strip().strip("`\"'"), flags=re.I
-    )
+    """The column that a name means: exactly, without case and punctuation, shortened (dep_delay), then the closest.
+
+    Of a join it may be named without its source: `price` means `orders__price` unless another source has a price.
+    """
+    wanted = _LEADING.sub("", text.strip().strip("`\"'"))
     for column in columns:
         if wanted == column.name:
             return column
@@ -116,12 +124,48 @@ def find_column(text: str, columns: Sequence[Column]) -> Column | None:
     key = _key(wanted)
     if key in by_key:
         return by_key[key]
-    short = [column for column in columns if _is_short_for(_key(column.name), _WORDS.findall(wanted.casefold()))]
+    alone = [(_key(name_alone(column.name)), column) for column in columns]
+    same = [column for name, column in alone if name == key]
+    if same:
+        return same[0] if len(same) == 1 else None
+    words = _WORDS.findall(wanted.casefold())
+    short = [c for name, c in alone if _is_short_for(_key(c.name), words) or _is_short_for(name, words)]
     if len(short) == 1:
         return short[0]
+    several = [name for name, _ in alone]
+    by_key |= {name: column for name, column in alone if several.count(name) == 1}
     is_guessable = len(key) > 2 and not _NEGATION.search(wanted)  # a guess must not swallow what turns it round
     near = difflib.get_close_matches(key, list(by_key), n=1, cutoff=_CLOSE) if is_guessable else []
     return by_key[near[0]] if near else None
+
+
+def name_alone(name: str) -> str:
+    """The name of a column of a join without its source: price of `orders__price`; any other name as it is."""
+    source, mark, column = name.partition("__")
+    return column if source and mark and column else name
+
+
+def examples_for(columns: Sequence[Column], *, identifier: str = "") -> tuple[str, ...]:
+    """Sentences about the columns that there are, all of which are understood; at most one of each form."""
+    found: list[str] = []
+    used: set[str] = set()
+    first = sorted(columns, key=lambda column: column.name != identifier)
+    for form, kinds in _EXAMPLE_FORMS:
+        for column in first:
+            alone = form.format(name_alone(column.name))
+            sentence = alone if _means(alone, column, columns) else form.format(column.name)
+            fits = column.name == identifier if form.endswith("unique") else column.kind in kinds
+            if fits and column.name not in used and _means(sentence, column, columns):
+                found.append(sentence)
+                used.add(column.name)
+                break
+    return tuple(found)
+
+
+def _means(sentence: str, column: Column, columns: Sequence[Column]) -> bool:
+    """Whether a sentence is understood as one rule about this column."""
+    read = read_sentences(sentence, columns)
+    return not read.not_understood and [draft.columns for draft in read.drafts] == [(column.name,)]
 
 
 def _is_short_for(key: str, words: Sequence[str]) -> bool:
@@ -269,45 +313,40 @@ def _quoted(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) else '"' + name.replace('"', '""') + '"'
 
 
-def _rules() -> Iterator[_Rule]:
-    """The forms, the more special ones first."""
-    s = r"(?P<subject>.+?)\s+"
-    forms: tuple[tuple[str, Callable[[tuple[Column, ...], re.Match[str]], RuleDraft | None]], ...] = (
-        (s + _NOT + r"in the future", _not_in_future),
-        (s + _NOT + r"negative", _not_negative),
-        (s + _NOT + r"(?:empty|null|missing|blank)(?:\s+(?:or|and)\s+(?:empty|null|missing|blank))?", _present),
-        (s + r"(?:is|are)\s+(?:always\s+)?(?:required|mandatory|present|filled)", _present),
-        (s + r"(?:must|should|has to|have to)\s+(?:be (?:filled|present|given|set)|have a value|exist)", _present),
-        (s + r"(?:has|have)\s+no\s+(?:nulls?|empty values?|missing values?|gaps)", _present),
-        (r"(?:the combination of\s+)?" + s + _IS + r"(?:unique|distinct)(?:\s+together)?", _unique),
-        (s + r"(?:has|have|must have|must not have)\s+(?:no\s+)?duplicates?", _unique),
-        (r"no duplicates?\s+(?:in|of|for)\s+(?P<subject>.+)", _unique),
-        (s + r"(?:exists?|is found|are found|must exist|must be found|" + _IS + r")\s*in\s+(?:table\s+)?"
-         r"(?P<ref_table>\w+\.\w+\.\w+)(?:\.(?P<ref_column>\w+))?", _foreign_key),
-        (s + _IS + r"(?:either|one of|among|in)\s*:?\s*[\[(]?(?P<values>[^\])]+?)[\])]?", _listed),
-        (s + r"(?:has|have|must have|with)\s+(?:between\s+)?(?P<low>\d+)\s*(?:to|and|-|–)\s*(?P<high>\d+)\s+"
-         r"(?:characters?|letters?|digits?)", _length),
-        (s + r"(?:has|have|must have)\s+at least\s+(?P<low>\d+)\s+(?:characters?|letters?|digits?)", _length),
-        (s + r"(?:has|have|must have)\s+at most\s+(?P<high>\d+)\s+(?:characters?|letters?|digits?)", _length),
-        (s + r"(?:has|have|must have)\s+(?:exactly\s+)?(?P<exact>\d+)\s+(?:characters?|letters?|digits?)", _length),
-        (s + _IS + r"between\s+(?P<low>\S+)\s+and\s+(?P<high>\S+)", _between),
-        (s + _IS + r"from\s+(?P<low>\S+)\s+to\s+(?P<high>\S+)", _between),
-        (s + _IS + r"(?:at most|no more than|not older than|no older than)\s+(?P<count>\d+)\s+"
-         r"(?P<unit>minute|hour|day|week)s?(?:\s+old)?", _fresh),
-        (s + _IS + r"(?:older than|more than)\s+(?P<count>\d+)\s+days?(?:\s+(?:ago|old))?", _older),
-        (s + _IS + r"(?:at least|>=|not less than|no less than|not below)\s*(?P<value>\S+)",
-         _limited("is_not_less_than")),
-        (s + _IS + r"(?:at most|<=|not greater than|no more than|not more than|not above|up to)\s*(?P<value>\S+)",
-         _limited("is_not_greater_than")),
-        (s + _IS + r"(?:greater|larger|more|higher) than\s+(?P<value>\S+)", _compared(">")),
-        (s + _IS + r"(?:less|smaller|lower|fewer) than\s+(?P<value>\S+)", _compared("<")),
-        (s + r"(?:(?P<negated>(?:must|should|does|do|may) not)\s+match|(?:must\s+|should\s+)?match(?:es)?)\s+"
-         r"(?:the\s+)?(?:pattern\s+|regex\s+|regular expression\s+)?(?P<regex>\S.*)", _matching),
-        (s + _IS + r"(?:a\s+)?(?:valid\s+)(?P<form>date|timestamp|time|json)", _valid),
-        (r"(?P<subject>.+?)\s*(?P<sign>>=|<=|<>|!=|==|=|>|<)\s*(?P<value>" + _VALUE + ")", _expression),
-    )  # fmt: skip
-    for pattern, build in forms:
-        yield _Rule(re.compile(pattern, re.IGNORECASE), build)
-
-
-_RULES = tuple(_rules())
+_SUBJECT = r"(?P<subject>.+?)\s+"
+_FORMS: tuple[tuple[str, Callable[[tuple[Column, ...], re.Match[str]], RuleDraft | None]], ...] = (
+    (_SUBJECT + _NOT + r"in the future", _not_in_future),
+    (_SUBJECT + _NOT + r"negative", _not_negative),
+    (_SUBJECT + _NOT + r"(?:empty|null|missing|blank)(?:\s+(?:or|and)\s+(?:empty|null|missing|blank))?", _present),
+    (_SUBJECT + r"(?:is|are)\s+(?:always\s+)?(?:required|mandatory|present|filled)", _present),
+    (_SUBJECT + r"(?:must|should|has to|have to)\s+(?:be (?:filled|present|given|set)|have a value|exist)", _present),
+    (_SUBJECT + r"(?:has|have)\s+no\s+(?:nulls?|empty values?|missing values?|gaps)", _present),
+    (r"(?:the combination of\s+)?" + _SUBJECT + _IS + r"(?:unique|distinct)(?:\s+together)?", _unique),
+    (_SUBJECT + r"(?:has|have|must have|must not have)\s+(?:no\s+)?duplicates?", _unique),
+    (r"no duplicates?\s+(?:in|of|for)\s+(?P<subject>.+)", _unique),
+    (_SUBJECT + r"(?:exists?|is found|are found|must exist|must be found|" + _IS + r")\s*in\s+(?:table\s+)?"
+     r"(?P<ref_table>\w+\.\w+\.\w+)(?:\.(?P<ref_column>\w+))?", _foreign_key),
+    (_SUBJECT + _IS + r"(?:either|one of|among|in)\s*:?\s*[\[(]?(?P<values>[^\])]+?)[\])]?", _listed),
+    (_SUBJECT + r"(?:has|have|must have|with)\s+(?:between\s+)?(?P<low>\d+)\s*(?:to|and|-|–)\s*(?P<high>\d+)\s+"
+     r"(?:characters?|letters?|digits?)", _length),
+    (_SUBJECT + r"(?:has|have|must have)\s+at least\s+(?P<low>\d+)\s+(?:characters?|letters?|digits?)", _length),
+    (_SUBJECT + r"(?:has|have|must have)\s+at most\s+(?P<high>\d+)\s+(?:characters?|letters?|digits?)", _length),
+    (_SUBJECT + r"(?:has|have|must have)\s+(?:exactly\s+)?(?P<exact>\d+)\s+(?:characters?|letters?|digits?)", _length),
+    (_SUBJECT + _IS + r"between\s+(?P<low>\S+)\s+and\s+(?P<high>\S+)", _between),
+    (_SUBJECT + _IS + r"from\s+(?P<low>\S+)\s+to\s+(?P<high>\S+)", _between),
+    (_SUBJECT + _IS + r"(?:at most|no more than|not older than|no older than)\s+(?P<count>\d+)\s+"
+     r"(?P<unit>minute|hour|day|week)s?(?:\s+old)?", _fresh),
+    (_SUBJECT + _IS + r"(?:older than|more than)\s+(?P<count>\d+)\s+days?(?:\s+(?:ago|old))?", _older),
+    (_SUBJECT + _IS + r"(?:at least|>=|not less than|no less than|not below)\s*(?P<value>\S+)",
+     _limited("is_not_less_than")),
+    (_SUBJECT + _IS + r"(?:at most|<=|not greater than|no more than|not more than|not above|up to)\s*(?P<value>\S+)",
+     _limited("is_not_greater_than")),
+    (_SUBJECT + _IS + r"(?:greater|larger|more|higher) than\s+(?P<value>\S+)", _compared(">")),
+    (_SUBJECT + _IS + r"(?:less|smaller|lower|fewer) than\s+(?P<value>\S+)", _compared("<")),
+    (_SUBJECT + r"(?:(?P<negated>(?:must|should|does|do|may) not)\s+match|(?:must\s+|should\s+)?match(?:es)?)\s+"
+     r"(?:the\s+)?(?:pattern\s+|regex\s+|regular expression\s+)?(?P<regex>\S.*)", _matching),
+    (_SUBJECT + _IS + r"(?:a\s+)?(?:valid\s+)(?P<form>date|timestamp|time|json)", _valid),
+    (r"(?P<subject>.+?)\s*(?P<sign>>=|<=|<>|!=|==|=|>|<)\s*(?P<value>" + _VALUE + ")", _expression),
+)  # fmt: skip
+"""The forms of sentences with what each means, the more special ones first."""
+_RULES = tuple(_Rule(re.compile(pattern, re.IGNORECASE), build) for pattern, build in _FORMS)

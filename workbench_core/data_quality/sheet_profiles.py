@@ -9,10 +9,10 @@ from datetime import datetime
 from workbench_core import rows
 from workbench_core.clock import Clock
 from workbench_core.data_quality.suggestions import Reference
-from workbench_core.ports import ColumnProfile, Join, Json, Lake, Row, SourceRole, Store
+from workbench_core.ports import ColumnProfile, Join, Json, Lake, Row, SourceRole, Store, Watch
 from workbench_core.sheets import Sheet
 
-INLINE_ROWS = 200_000  # up to this many rows a profile is computed while the person waits
+INLINE_CELLS = 1_000_000  # rows times columns up to which a person waits for a profile: one or two seconds
 _COLUMNS = "sheet_id, sheet_version, item_count, profile, seconds, computed_by, computed_at"
 
 
@@ -38,10 +38,10 @@ class SheetProfile:
         return next((one for one in self.columns if one.column == name), None)
 
 
-def compute(lake: Lake, sheet: Sheet, *, by: str, clock: Clock) -> SheetProfile:
-    """Profile all rows of a sheet as they are now."""
+def compute(lake: Lake, sheet: Sheet, *, by: str, clock: Clock, watch: Watch | None = None) -> SheetProfile:
+    """Profile all rows of a sheet as they are now. Raises Stopped when `watch` says so."""
     began = time.monotonic()
-    columns = tuple(lake.profile(sheet.selection()))
+    columns = tuple(lake.profile(sheet.selection(), watch=watch))
     references = tuple(_references(lake, sheet.join)) if sheet.join is not None else ()
     return SheetProfile(
         sheet_id=sheet.id,

@@ -83,6 +83,7 @@ REMOVALS: tuple[tuple[str, str], ...] = (
     ("quality_profiles", f"sheet_id IN ({_SHEETS})"),
     ("quality_options", f"sheet_id IN ({_SHEETS})"),
     ("prompt_templates", _UNUSED_TEMPLATES),
+    ("unsaved_sheets", f"sheet_id IN ({_SHEETS})"),
     ("sheets", _IS_DEMO_SHEET),
 )
 # what stays may point at what goes: it forgets its origin first

@@ -96,7 +96,7 @@ class _Loop:
         for item, truth, subject, body in texts.itertuples(index=False, name=None):
             self._truth[item] = truth
             self._records[item] = {"subject": subject, "body": body}
-        checked = self.workbench.sheets.validate(sheet.id)
+        checked = self.workbench.sheets.validate(sheet.id, by=self._by)
         state = "identifier valid" if checked.is_valid else " ".join(checked.problems)
         self._line("1 Data", f"sheet “{sheet.name}” with {checked.item_count:,} real e-mails, {state}")
         return sheet

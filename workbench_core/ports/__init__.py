@@ -1,6 +1,14 @@
 """What the features need from the outside: Store, Lake, ChatModel, Embedder, Trainer, Serving, Tracker."""
 
-from workbench_core.ports.intake import TABLE_ENDINGS, FileInspection, IntakeColumn, IntakePlan
+from workbench_core.ports.intake import (
+    MAX_STREAMED_BYTES,
+    MAX_WHOLE_BYTES,
+    STREAMED_ENDINGS,
+    TABLE_ENDINGS,
+    FileInspection,
+    IntakeColumn,
+    IntakePlan,
+)
 from workbench_core.ports.lake import Column, FileEntry, IdentifierCheck, Lake, Selection, TableEntry
 from workbench_core.ports.models import ChatAnswer, ChatModel, ChatOptions, Conversation, Embedder, Message
 from workbench_core.ports.quality import CheckCount, CheckReport, ColumnProfile, RowCheck, Watch
@@ -19,6 +27,14 @@ from workbench_core.ports.relations import (
 )
 from workbench_core.ports.serving import EndpointState, LoggedRequest, Prediction, QueryResult, ServedVersion, Serving
 from workbench_core.ports.store import Store
+from workbench_core.ports.table_changes import (
+    ChangedTable,
+    ChangeMode,
+    ColumnChange,
+    ColumnFate,
+    TableChange,
+    TableComparison,
+)
 from workbench_core.ports.training import (
     RegisteredVersion,
     Tracker,
@@ -31,14 +47,21 @@ from workbench_core.ports.training import (
 from workbench_core.ports.values import Availability, Json, Row, Value
 
 __all__ = [
+    "MAX_STREAMED_BYTES",
+    "MAX_WHOLE_BYTES",
+    "STREAMED_ENDINGS",
     "TABLE_ENDINGS",
     "Availability",
+    "ChangeMode",
+    "ChangedTable",
     "ChatAnswer",
     "ChatModel",
     "ChatOptions",
     "CheckCount",
     "CheckReport",
     "Column",
+    "ColumnChange",
+    "ColumnFate",
     "ColumnProfile",
     "ColumnRef",
     "Conversation",
@@ -71,6 +94,8 @@ __all__ = [
     "Source",
     "SourceRole",
     "Store",
+    "TableChange",
+    "TableComparison",
     "TableEntry",
     "TimeWindow",
     "Tracker",

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 TABLE_ENDINGS = (
     ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods",
 )  # fmt: skip
+STREAMED_ENDINGS = (".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".parquet")  # read in pieces
+MAX_STREAMED_BYTES = 20_000_000_000  # of such a file; while it comes in, it takes its size again in temporary files
+MAX_WHOLE_BYTES = 500_000_000  # of any other table file, which its reader holds as a whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class FileInspection:
     """What a file would become: its columns, first rows and how it was read; nothing is written yet.
 
     `format` is csv, parquet, json, jsonl or excel. `notes` say in sentences what was repaired or assumed: encoding,
-    delimiter, renamed columns, sheet of a workbook. `parts` names the sheets of an Excel file, or the lists of a JSON
+    delimiter, renamed columns, worksheet. `parts` names the worksheets of an Excel file, or the lists of a JSON
     file, when there are several.
     """
 
@@ -47,12 +50,17 @@ class FileInspection:
 
 @dataclass(frozen=True, slots=True)
 class IntakePlan:
-    """What a person decided after the inspection: which sheet of a workbook, and which columns stay text.
+    """What a person decided after the inspection: which worksheet of a workbook, and which columns stay text.
 
     `part` may also be the list of a JSON file that holds several. `encoding` is a codec of Python for a text file whose
-    own was recognised wrongly.
+    own was recognised wrongly. `has_header` says of a CSV file or worksheet whether its first row names the columns;
+    None means that it does unless it holds numbers only, which is refused. `text_where_there` are columns that stay
+    text in a file that has them. `delimiter` is what separates the values of a CSV file where several characters fit.
     """
 
     part: str = ""
     text_columns: Sequence[str] = ()
     encoding: str = ""
+    has_header: bool | None = None
+    text_where_there: Sequence[str] = ()
+    delimiter: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from workbench_core.ports.intake import FileInspection, IntakePlan
 from workbench_core.ports.quality import CheckReport, ColumnProfile, RowCheck, Watch
 from workbench_core.ports.relations import Join, JoinStats, KeyComparison, Source
+from workbench_core.ports.table_changes import ChangedTable, TableChange
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,17 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a lake table. `kind` is one of string, number, boolean, time, nested, binary."""
+    """One column of a lake table. `kind` is one of string, number, boolean, time, nested, binary.
+
+    `is_nullable` says whether a value may be missing, as far as the lake knows.
+    """
 
     name: str
     data_type: str
     kind: str
     comment: str = ""
+    is_nullable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TableEntry:
-    """A table or volume as the lake lists it. `name` is three-part: catalog.schema.table."""
+    """A table or volume as the lake lists it. `name` is three-part: catalog.schema.table; `owner` brought it in."""
 
     name: str
     kind: str  # "table" or "volume"
@@ -37,6 +43,7 @@ class TableEntry:
     licence: str = ""
     source: str = ""
     is_demo: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,10 @@ class Lake(Protocol):
 
     dialect: str
 
+    def revision(self) -> int:
+        """A number that rises whenever tables, volumes or what is noted about them change, also underneath."""
+        ...
+
     def tables(self) -> list[TableEntry]:
         """List tables and volumes of all catalogs, by name."""
         ...
@@ -103,6 +114,10 @@ class Lake(Protocol):
         """
         ...
 
+    def column_names(self, table: str) -> dict[str, str]:
+        """The columns of a table with their comments, quickly: types are not found out. Raises NotFound, Invalid."""
+        ...
+
     def check_filter(self, source: Source, expression: str) -> str:
         """Parse a filter into one boolean expression over known columns. Raises Invalid with the parser's message."""
         ...
@@ -111,8 +126,20 @@ class Lake(Protocol):
         """Count rows, nulls and duplicated values of a column over the whole source."""
         ...
 
+    def check_identifiers(self, source: Source, columns: Sequence[str]) -> Iterator[IdentifierCheck]:
+        """The same for columns in this order; only so many are counted as the caller asks for, and a few ahead."""
+        ...
+
     def count(self, selection: Selection) -> int:
         """How many rows the selection has."""
+        ...
+
+    def count_items(self, selection: Selection) -> int:
+        """How many different items the rows of the selection belong to. Raises Invalid without an identifier."""
+        ...
+
+    def classes(self, selection: Selection, column: str) -> list[tuple[str | None, int]]:
+        """The values of a column in a selection as text with their rows, the most frequent first; None for NULL."""
         ...
 
     def page(
@@ -129,6 +156,10 @@ class Lake(Protocol):
 
     def distinct(self, source: Source, column: str, *, limit: int = 50) -> list[tuple[str, int]]:
         """The most frequent values of a column with their counts."""
+        ...
+
+    def values(self, selection: Selection, column: str, *, limit: int) -> list[str]:
+        """The different values of a column in a selection, as text in order, at most `limit`; nulls are left out."""
         ...
 
     def query_text(self, selection: Selection, *, columns: Sequence[str] = ()) -> str:
@@ -149,12 +180,17 @@ class Lake(Protocol):
 
     # --- quality ---
 
-    def profile(self, selection: Selection, *, columns: Sequence[str] = ()) -> list[ColumnProfile]:
-        """Profiles of the columns (none means all) over all rows of a selection."""
+    def profile(
+        self, selection: Selection, *, columns: Sequence[str] = (), watch: Watch | None = None
+    ) -> list[ColumnProfile]:
+        """Profiles of the columns (none means all) over all rows. Raises Stopped when `watch` says so."""
         ...
 
-    def check_problems(self, source: Source, checks: Sequence[RowCheck]) -> list[str]:
-        """For each check the sentence that says why it cannot run on this source; empty when it can."""
+    def check_problems(self, source: Source, checks: Sequence[RowCheck], *, identifier: str = "") -> list[str]:
+        """For each check the sentence that says why it cannot run on this source; empty when it can.
+
+        With an identifier a column `item_ref` of the source is not there: the identifier comes under this name.
+        """
         ...
 
     def check_rows(
@@ -181,10 +217,29 @@ class Lake(Protocol):
         """Make such a file a table. Raises Invalid naming line and reason; nothing is left behind then."""
         ...
 
+    def changed_table(
+        self, name: str, file: Path, *, original_name: str, change: TableChange, plan: IntakePlan | None = None
+    ) -> AbstractContextManager[ChangedTable]:
+        """Prepare what a table would be with the rows of such a file, to look at and to `put` in its place.
+
+        Raises Invalid like `put_table`, NotFound, Conflict for what cannot be changed: demo data, volumes, and files
+        that lie in the lake and are read in place. Nothing is left behind.
+        """
+        ...
+
     def write_table(
-        self, name: str, selection: Selection, *, columns: Sequence[str] = (), entry: TableEntry | None = None
+        self,
+        name: str,
+        selection: Selection,
+        *,
+        columns: Sequence[str] = (),
+        entry: TableEntry | None = None,
+        overwrites: bool = False,
     ) -> TableEntry:
-        """Write the rows of a selection to a new table. Raises AlreadyExists; nothing is left behind after an error."""
+        """Write the rows of a selection to a table, in place of one of this name only when it `overwrites`.
+
+        Raises AlreadyExists; nothing is left behind after an error, and the rows that were there stay.
+        """
         ...
 
     def export_file(
@@ -212,10 +267,26 @@ class Lake(Protocol):
         """Change comment, tags or comments of columns; None leaves them as they are. Raises NotFound, Invalid."""
         ...
 
-    def put_files(self, name: str, files: Mapping[str, bytes | Path], *, entry: TableEntry | None = None) -> TableEntry:
+    def put_files(
+        self,
+        name: str,
+        files: Mapping[str, bytes | Path],
+        *,
+        entry: TableEntry | None = None,
+        replaces: bool = True,
+    ) -> TableEntry:
         """Write files, given by content or by where they lie, into a volume, creating it when missing.
 
-        Raises Invalid for a path that leaves the volume.
+        The tags of `entry` are added to those of a volume that is there. Raises Invalid for a path that leaves the
+        volume; AlreadyExists for a table of this name and, unless `replaces`, for a file that is there: nothing is
+        written then.
+        """
+        ...
+
+    def all_or_nothing(self) -> AbstractContextManager[None]:
+        """A block in which several tables and volumes are put together.
+
+        After an error in the block, or when the process ends in it, the new ones are gone again.
         """
         ...
 
@@ -227,10 +298,18 @@ class Lake(Protocol):
         """List the files of a volume by path."""
         ...
 
+    def file_paths(self, volume: str) -> list[str]:
+        """The paths of `files` alone, more quickly."""
+        ...
+
+    def file(self, volume: str, path: str) -> FileEntry:
+        """One file. Raises Invalid for a path outside the volume, NotFound when missing."""
+        ...
+
     def read_file(self, volume: str, path: str, *, limit_bytes: int = 20_000_000) -> bytes:
         """Read one file. Raises Invalid for a path outside the volume, NotFound when missing."""
         ...
 
-    def read_start(self, volume: str, path: str, *, size_bytes: int) -> bytes:
-        """The first bytes of a file, however large it is. Raises Invalid and NotFound like `read_file`."""
+    def read_start(self, volume: str, path: str, *, size_bytes: int, offset: int = 0) -> bytes:
+        """The first bytes of a file, or those from `offset` on, however large it is. Raises like `read_file`."""
         ...

@@ -61,7 +61,9 @@ class ColumnProfile:
     `minimum` and `maximum` are texts (ISO for times). `quantiles` maps 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95,
     0.99 and 0.999 to values. `top_values` are (text, rows), most frequent first. `pattern` is the shape of most
     values (9 for digits, A for letters, runs shortened, e.g. `A-9`), with the share of values that have it and the
-    regular expression that describes it. `histogram` is (left edge, right edge, rows).
+    regular expression that describes it. `histogram` is (left edge, right edge, rows); the edges of times are seconds
+    since 1970. `ahead` are the times that lay in the future when the profile was made. `blank` are the texts of
+    spaces only; `empty` ones are not among them.
     """
 
     column: str
@@ -84,8 +86,15 @@ class ColumnProfile:
     pattern_regex: str = ""
     pattern_share: float = 0.0
     histogram: tuple[tuple[float, float, int], ...] = ()
+    ahead: int = 0
+    blank: int = 0
 
     @property
     def is_unique(self) -> bool:
         """Every row has a value, and its own."""
         return self.rows > 0 and self.distinct == self.rows
+
+    @property
+    def duplicates(self) -> int:
+        """Rows that repeat a value of another row: those with a value, less the different values."""
+        return max(self.rows - self.nulls - self.distinct, 0) if self.distinct else 0

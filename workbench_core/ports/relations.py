@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
+from workbench_core.errors import Invalid
+
 MAX_SOURCES = 5
+ALIAS = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")  # no __, which separates it from a column in the result
+MAX_ALIAS = 60
 
 
 class JoinKind(StrEnum):
@@ -96,8 +101,16 @@ class Join:
 
     @property
     def primary(self) -> JoinSource:
-        """The source whose rows are the items."""
-        return next(source for source in self.sources if source.role is SourceRole.PRIMARY)
+        """The source whose rows are the items. Raises Invalid unless there is exactly one."""
+        primaries = [source for source in self.sources if source.role is SourceRole.PRIMARY]
+        if len(primaries) != 1:
+            names = ", ".join(source.alias for source in primaries)
+            said = f"has {len(primaries)} ({names})" if primaries else "has none"
+            raise Invalid(
+                f"A join needs exactly one primary source; this one {said}.",
+                hint="Make the source whose rows are the items the primary one.",
+            )
+        return primaries[0]
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from workbench_core.ports import (
     SourceRole,
     TimeWindow,
 )
+from workbench_core.ports.relations import MAX_ALIAS, MAX_SOURCES
 from workbench_core.sheets.exports import FORMATS, ExportedFile, ExportFormat
 from workbench_core.sheets.filters import OPERATORS, Condition, ConditionSet, Operator, conditions_of, expression_of
 from workbench_core.sheets.join_config import MeasuredJoin, tables_of
@@ -23,19 +24,25 @@ from workbench_core.sheets.model import (
     MAX_NAME,
     Dependants,
     FilterVerdict,
+    Moved,
     Sheet,
     SheetDraft,
+    SheetList,
     SheetStatus,
     Stratum,
+    UnreadableSheet,
     Validation,
 )
 from workbench_core.sheets.service import Sheets
+from workbench_core.sheets.stakes import Stake
 
 __all__ = [
     "FORMATS",
     "LIFECYCLE",
+    "MAX_ALIAS",
     "MAX_DESCRIPTION",
     "MAX_NAME",
+    "MAX_SOURCES",
     "OPERATORS",
     "ColumnRef",
     "Condition",
@@ -53,15 +60,19 @@ __all__ = [
     "KeySuggestion",
     "Matches",
     "MeasuredJoin",
+    "Moved",
     "Operator",
     "Sheet",
     "SheetDraft",
+    "SheetList",
     "SheetStatus",
     "Sheets",
     "Source",
     "SourceRole",
+    "Stake",
     "Stratum",
     "TimeWindow",
+    "UnreadableSheet",
     "Validation",
     "conditions_of",
     "expression_of",

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-from workbench_core.errors import Invalid
-from workbench_core.ports import Lake, TableEntry
+from workbench_core.errors import Conflict, Invalid
+from workbench_core.ports import Lake, Store, TableEntry
 from workbench_core.sheets.model import Sheet
+from workbench_core.sheets.used_columns import sheets_reading, used_columns
 
 EXPORTS = "main.exports"
 ExportFormat = Literal["csv", "parquet"]
@@ -33,10 +34,31 @@ def table_of(name: str) -> str:
     return f"{EXPORTS}.{_slug(name)}"
 
 
+def check_overwritable(store: Store, lake: Lake, sheet: Sheet, name: str) -> None:
+    """Raise Conflict when a table that an export would overwrite is read by sheets that could not do without it."""
+    if name not in {entry.name for entry in lake.tables()}:
+        return
+    if name in sheet.tables:
+        raise Conflict(f"“{sheet.name}” reads “{name}” itself.", hint="Choose another name.")
+    readers = sheets_reading(store, name)
+    if not readers:
+        return
+    new = {column.name: column.data_type for column in lake.columns(sheet.relation) if column.name in sheet.columns}
+    old = {column.name.casefold(): column for column in lake.columns(name)}
+    for reader in readers:
+        for used in used_columns(reader, name, dialect=lake.dialect):
+            column = old.get(used.casefold())
+            if column is not None and new.get(column.name) != column.data_type:
+                raise Conflict(
+                    f"“{name}” would lose or change the column “{column.name}”, which the sheet “{reader.name}” uses.",
+                    hint="Choose another name, or take the column out of that sheet first.",
+                )
+
+
 def write_table(
-    lake: Lake, sheet: Sheet, name: str, *, tags: Sequence[str], excluded_refs: Sequence[str]
+    lake: Lake, sheet: Sheet, name: str, *, tags: Sequence[str], excluded_refs: Sequence[str], overwrite: bool = False
 ) -> TableEntry:
-    """Write the rows to a new table that carries the tags of all its sources. Raises AlreadyExists."""
+    """Write the rows to a table that carries the tags of all its sources. Raises AlreadyExists unless `overwrite`."""
     entry = TableEntry(
         name=name,
         kind="table",
@@ -44,7 +66,8 @@ def write_table(
         tags=tuple(tags),
         source=f"Export of “{sheet.name}” from {', '.join(sheet.tables)}",
     )
-    return lake.write_table(name, sheet.selection(excluded_refs=excluded_refs), columns=sheet.columns, entry=entry)
+    selection = sheet.selection(excluded_refs=excluded_refs)
+    return lake.write_table(name, selection, columns=sheet.columns, entry=entry, overwrites=overwrite)
 
 
 def write_file(

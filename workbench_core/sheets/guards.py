@@ -32,6 +32,5 @@ def check_free_for(store: Store, sheet: Sheet, action: str) -> None:
     """Raise Conflict when something stands in the way; call it inside the transaction."""
     if action == "delete" and (used := records.dependants(store, sheet.id)).total:
         raise Conflict(f"“{sheet.name}” is in use: {used.words()}.", hint="Archive it instead.")
-    if action == "unpublish" and (generating := records.generating(store, sheet.id)):
-        names = ", ".join(f"“{name}”" for name in generating)
-        raise Conflict(f"{names} is being generated from “{sheet.name}”.", hint="Wait for it or cancel it.")
+    if action == "unpublish" and (busy := records.busy(store, sheet.id)):
+        raise Conflict(f"“{sheet.name}” is in use: {', '.join(busy)}.", hint="Wait until that is done, or cancel it.")

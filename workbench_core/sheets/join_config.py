@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
@@ -26,6 +27,7 @@ from workbench_core.ports import (
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _HINT = "It was not written by this version of the workbench."
+_TABLE = re.compile(r'"table":\s*"((?:[^"\\\x00-\x1f]|\\["\\/bfnrt])*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,17 @@ def join_from(text: str) -> Join | None:
 
 
 def tables_of(source: str, join_config: str) -> tuple[str, ...]:
-    """All tables and volumes that a stored sheet reads, the primary one first. Raises Invalid like `join_from`."""
-    join = join_from(join_config)
-    return (source,) if join is None else join.tables
+    """All tables and volumes that a stored sheet reads, the primary one first; it never raises.
+
+    Of a join that cannot be read any more these are the source and whatever it calls a table, so that nothing that
+    somebody may want back is taken for unused.
+    """
+    try:
+        join = join_from(join_config)
+        return (source,) if join is None else join.tables
+    except Invalid:
+        named = (json.loads(f'"{text}"') for text in _TABLE.findall(join_config))
+        return tuple(dict.fromkeys((source, *named)))
 
 
 def measured_from(text: str) -> MeasuredJoin | None:
@@ -83,6 +93,7 @@ def measured_from(text: str) -> MeasuredJoin | None:
     numbers = [field.name for field in fields(JoinStats)]
     found = _parsed(text)
     if isinstance(found, dict):
+        found = {name: value for name, value in found.items() if name in {*numbers, "measured_at", "measured_by"}}
         found.setdefault("repeated_rows", 0)  # older numbers do not have it
     entry = _object(found, {*numbers, "measured_at", "measured_by"})
     stats = JoinStats(*(_whole(entry[name]) for name in numbers))

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from workbench_core.errors import Invalid
 from workbench_core.ports import ColumnRef, Join, JoinKey, JoinSource, Matches, SourceRole
+from workbench_core.ports.relations import ALIAS, MAX_ALIAS
 
-_LONGEST_ALIAS = 40
-_ALIAS = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
+_NUMBER = 3  # characters that are kept free for a number: _2
 
 
 def free_alias(table: str, taken: Collection[str]) -> str:
     """A short name for a source made from its table's name, other than those taken whatever their case."""
     words = re.findall(r"[A-Za-z0-9]+", table.rsplit(".", 1)[-1])
-    base = "_".join(words)[:_LONGEST_ALIAS].strip("_") or "source"
+    base = "_".join(words)[: MAX_ALIAS - _NUMBER].strip("_") or "source"
     used = {alias.casefold() for alias in taken}
     names = (base, *(f"{base}_{number}" for number in range(2, len(used) + 3)))
     return next(name for name in names if name.casefold() not in used)
@@ -50,8 +50,11 @@ def without_source(join: Join, alias: str) -> Join | None:
 
 def renamed(join: Join, alias: str, new: str) -> Join:
     """The join with another alias for a source, in its keys and its time window too. Raises Invalid for a wrong one."""
-    if not _ALIAS.fullmatch(new):
-        raise Invalid(f"“{new}” cannot name a source.", hint="Use letters and digits with single _ between them.")
+    if not ALIAS.fullmatch(new) or len(new) > MAX_ALIAS:
+        raise Invalid(
+            f"“{new[:80]}” cannot name a source.",
+            hint=f"Use at most {MAX_ALIAS} letters and digits, with single _ between them.",
+        )
     if new.casefold() in {one.alias.casefold() for one in join.sources if one.alias != alias}:
         raise Invalid(f"Another source is named “{new}” already.", hint="Give each source a name of its own.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, parse_one
 from sqlglot.errors import SqlglotError
 
-from workbench_core.errors import Invalid, WorkbenchError
+from workbench_core.errors import WorkbenchError
 from workbench_core.ports import (
     Column,
     ColumnRef,
@@ -54,24 +54,12 @@ def match_quality(stats: JoinStats) -> str:
     return "fair" if stats.share >= FAIR_MATCH else "poor"
 
 
-def primary_of(join: Join) -> JoinSource:
-    """The source whose rows are the items. Raises Invalid unless there is exactly one."""
-    primaries = [source for source in join.sources if source.role is SourceRole.PRIMARY]
-    if len(primaries) != 1:
-        found = "none is" if not primaries else f"{len(primaries)} are"
-        raise Invalid(
-            f"One source of a join must be primary, and {found}.", hint="Its rows are the items: choose one source."
-        )
-    return primaries[0]
-
-
 # --- looking ---------------------------------------------------------------------------------------------------------
 
 
 def preview(lake: Lake, join: Join, item_id_column: str, *, limit: int) -> JoinPreview:
     """The first rows, the query and the numbers of a join that need not be saved; what is wrong is a result."""
     try:
-        primary_of(join)
         columns = tuple(lake.columns(join))
         # rows that a full join adds without an item are shown here too: they explain its numbers
         shown_by = "" if join.kind is JoinKind.FULL else item_id_column
@@ -108,7 +96,7 @@ def warnings_of(lake: Lake, join: Join, item_id_column: str, stats: JoinStats) -
 
 def repeats_sentence(lake: Lake, join: Join, item_id_column: str, stats: JoinStats) -> str:
     """Why an identifier no longer names one row, which source does it, and what to choose."""
-    primary = primary_of(join)
+    primary = join.primary
     own = lake.check_identifier(primary.table, item_id_column.removeprefix(f"{primary.alias}__"))
     if own.duplicates:
         return (
@@ -154,10 +142,10 @@ def moved(draft: SheetDraft, join: Join | None, *, dialect: str) -> SheetDraft:
     Columns of a source that is gone lose their role. A filter keeps a name that is gone, for a person to see. The
     identifier is empty when its source is no longer primary. Raises Invalid unless one source is primary.
     """
-    source = draft.source if join is None else primary_of(join).table
+    source = draft.source if join is None else join.primary.table
     rename = _renaming(draft, join)
     identifier = rename(draft.item_id_column)
-    if join is not None and not (identifier or "").startswith(f"{primary_of(join).alias}__"):
+    if join is not None and not (identifier or "").startswith(f"{join.primary.alias}__"):
         join, identifier = _with_identifier(join, draft)
     return replace(
         draft,
@@ -197,7 +185,7 @@ def bare_identifier(draft: SheetDraft) -> tuple[str, str]:
     """The table and column that identify items, whatever the join calls them: item_refs follow from these alone."""
     if draft.join is None:
         return draft.source, draft.item_id_column
-    primary = primary_of(draft.join)
+    primary = draft.join.primary
     return primary.table, draft.item_id_column.removeprefix(f"{primary.alias}__")
 
 
@@ -221,9 +209,9 @@ def _renaming(draft: SheetDraft, join: Join | None) -> Callable[[str], str | Non
 def _heirs(draft: SheetDraft, join: Join | None) -> Mapping[str, JoinSource | None]:
     """For each alias of the present join (empty without one) the source that takes its place; None is the table."""
     if join is None:
-        return {"" if draft.join is None else primary_of(draft.join).alias: None}
+        return {"" if draft.join is None else draft.join.primary.alias: None}
     if draft.join is None:
-        primary = primary_of(join)
+        primary = join.primary
         return {"": primary} if primary.table == draft.source else {}
     free = list(join.sources)
     heirs: dict[str, JoinSource | None] = {}
@@ -253,7 +241,7 @@ def _split(name: str, join: Join) -> tuple[str, str]:
 
 def _with_identifier(join: Join, draft: SheetDraft) -> tuple[Join, str | None]:
     """The join with the identifier among the chosen columns of its primary source, when that is the same table."""
-    primary, (table, column) = primary_of(join), bare_identifier(draft)
+    primary, (table, column) = join.primary, bare_identifier(draft)
     if primary.table != table:
         return join, None
     if primary.columns is not None and column not in primary.columns:

@@ -185,11 +185,43 @@ class FilterVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """One class of a sample: its value (empty where there is none), its rows, and how many of them are picked."""
+    """One class of a sample: its value (None for rows without one), its rows, and how many of them are picked."""
 
-    value: str
+    value: str | None
     rows: int
     sampled: int
+
+    @property
+    def title(self) -> str:
+        """Its value as people read it: no value and an empty text are two classes."""
+        return "(no value)" if self.value is None else self.value or "(empty text)"
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableSheet:
+    """A sheet that is there but cannot be read, and why."""
+
+    id: str
+    name: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class SheetList:
+    """One page of the sheets that match; `total` counts them beyond the page, `counts` those of every status."""
+
+    sheets: tuple[Sheet, ...]
+    unreadable: tuple[UnreadableSheet, ...]
+    total: int
+    counts: dict[SheetStatus, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What came of one step with several sheets: those that took it, and the others with the reason."""
+
+    done: tuple[Sheet, ...]
+    refused: tuple[tuple[Sheet, str], ...]
 
 
 @dataclass(frozen=True, slots=True)

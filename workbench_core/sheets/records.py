@@ -1,30 +1,32 @@
-"""What the store knows about sheets: lists of them, what stands on them, and who changed them when."""
+"""What the store knows about sheets: lists of them, what stands on them, and what goes on with them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 
 from workbench_core import rows
-from workbench_core.errors import ChangedByOthers, NotFound
-from workbench_core.history import Event, History
-from workbench_core.ports import Json, Store, Value
+from workbench_core.errors import Invalid, NotFound
+from workbench_core.ports import Row, Store
 from workbench_core.sheets.model import (
     COLUMNS,
     MOST_NAMES,
     Dependants,
     Sheet,
-    SheetDraft,
+    SheetList,
     SheetStatus,
+    UnreadableSheet,
     row_of,
     sheet_from,
 )
 
+log = logging.getLogger(__name__)
+
 MAX_PAGE = 1_000
-MOST_LABELLED = 20_000  # labelled items that are looked for in a joined source; SQLite takes 32,766 parameters
-REFUSED = " refused"  # ends the action of an attempt that came too late
+LABELLED_TOGETHER = 50_000  # labelled items that are looked for in a source at once
 _KEPT = ("id", "is_demo", "created_by", "created_at")  # columns that never change
 _MATCHING = (
-    "WHERE status IN :statuses AND (:owner = '' OR created_by = :owner) "
+    "WHERE (:owner = '' OR created_by = :owner) "
     "AND LOWER(name || ' ' || description || ' ' || source) LIKE LOWER(:pattern) ESCAPE '!'"
 )
 _DEPENDANTS = {  # kind, and the statement that gives names with how many things each stands for
@@ -43,34 +45,67 @@ _DEPENDANTS = {  # kind, and the statement that gives names with how many things
         "JOIN training_sheets t ON t.id = j.training_sheet_id WHERE t.sheet_id = :id"
     ),
 }
-_FIELD_WORDS = {
-    "item_id_column": "identifier",
-    "source": "source",
-    "text_columns": "text columns",
-    "image_columns": "picture columns",
-    "metadata_columns": "other columns",
-    "column_order": "order of columns",
-    "sample_size": "sample",
-    "sample_seed": "sample",
-    "stratify_column": "sample",
-}
+_BUSY = (  # what is going on with a sheet right now, in the words of a sentence
+    "SELECT name AS what, 'is being generated' AS doing FROM training_sheets "
+    "WHERE sheet_id = :id AND status = 'generating' "
+    "UNION ALL SELECT w.title, 'is an open labelling task' FROM labeling_tasks w "
+    "JOIN training_sheets t ON t.id = w.training_sheet_id "
+    "WHERE t.sheet_id = :id AND w.status NOT IN ('completed', 'cancelled') "
+    "UNION ALL SELECT j.model_name, 'is being trained' FROM training_jobs j "
+    "JOIN training_sheets t ON t.id = j.training_sheet_id "
+    "WHERE t.sheet_id = :id AND j.status IN ('pending', 'queued', 'running') "
+    "UNION ALL SELECT e.model_name, 'is being evaluated' FROM evaluations e "
+    "JOIN training_sheets t ON t.id = e.training_sheet_id "
+    "WHERE t.sheet_id = :id AND e.status IN ('queued', 'running') "
+    "UNION ALL SELECT r.title, 'is running' FROM runs r "
+    "WHERE r.subject_id = :id AND r.kind IN :kinds AND r.status IN ('queued', 'running')"
+)
+_RUNS = ("check_quality", "profile_sheet")  # long work on a sheet itself
+_CHECKING = ("create", "update", "publish", "validate")  # actions that check a sheet
+MOST_BUSY = 6
 
 
-def find(store: Store, *, status: SheetStatus | None, search: str, owner: str, limit: int, offset: int) -> list[Sheet]:
-    """Sheets that match, last changed first."""
+def listed(
+    store: Store, *, statuses: Sequence[SheetStatus], search: str, owner: str, limit: int, offset: int
+) -> SheetList:
+    """One page of the sheets that match, last changed first, and how many there are of each status."""
     found = store.query(
-        f"SELECT {COLUMNS} FROM sheets {_MATCHING} ORDER BY updated_at DESC, id LIMIT :limit OFFSET :offset",
+        f"SELECT {COLUMNS} FROM sheets {_MATCHING} AND status IN :statuses "
+        "ORDER BY updated_at DESC, id LIMIT :limit OFFSET :offset",
+        statuses=[str(status) for status in statuses],
         limit=min(max(limit, 1), MAX_PAGE),
         offset=max(offset, 0),
-        **_wanted(status, search, owner),
+        owner=owner,
+        pattern=rows.search_pattern(search),
     )
-    return [sheet_from(row) for row in found]
+    read, every = [_read(row) for row in found], counts(store, search=search, owner=owner)
+    return SheetList(
+        sheets=tuple(one for one in read if isinstance(one, Sheet)),
+        unreadable=tuple(one for one in read if isinstance(one, UnreadableSheet)),
+        total=sum(every.get(status, 0) for status in statuses),
+        counts=every,
+    )
 
 
-def total(store: Store, *, status: SheetStatus | None, search: str, owner: str) -> int:
-    """How many sheets match."""
-    found = store.query(f"SELECT COUNT(*) AS sheets FROM sheets {_MATCHING}", **_wanted(status, search, owner))
-    return rows.whole(found[0], "sheets")
+def counts(store: Store, *, search: str, owner: str) -> dict[SheetStatus, int]:
+    """How many sheets match, by status."""
+    found = store.query(
+        f"SELECT status, COUNT(*) AS sheets FROM sheets {_MATCHING} GROUP BY status ORDER BY status",
+        owner=owner,
+        pattern=rows.search_pattern(search),
+    )
+    return {SheetStatus(rows.text(row, "status")): rows.whole(row, "sheets") for row in found}
+
+
+def _read(row: Row) -> Sheet | UnreadableSheet:
+    """A sheet, or what is known of one that another version wrote or that is damaged: it spoils no list."""
+    try:
+        return sheet_from(row)
+    except (Invalid, ValueError) as error:
+        sheet_id = rows.text(row, "id")
+        log.warning("Sheet %s cannot be read: %s", sheet_id, type(error).__name__)
+        problem = error.message if isinstance(error, Invalid) else "Its columns cannot be read."
+        return UnreadableSheet(sheet_id, rows.text(row, "name"), problem)
 
 
 def get(store: Store, sheet_id: str) -> Sheet:
@@ -133,73 +168,41 @@ def dependants(store: Store, sheet_id: str) -> Dependants:
     return Dependants(counts, names)
 
 
-def generating(store: Store, sheet_id: str) -> list[str]:
-    """The names of the training sheets that are being generated from a sheet."""
+def busy(store: Store, sheet_id: str) -> list[str]:
+    """What is going on with a sheet right now: “January” is being generated. At most six of them."""
     found = store.query(
-        "SELECT name FROM training_sheets WHERE sheet_id = :id AND status = 'generating' ORDER BY name",
+        f"SELECT what, doing FROM ({_BUSY}) work ORDER BY doing, what LIMIT :most",
         id=sheet_id,
+        kinds=list(_RUNS),
+        most=MOST_BUSY,
     )
-    return [rows.text(row, "name") for row in found]
+    return [f"“{rows.text(row, 'what')}” {rows.text(row, 'doing')}" for row in found]
 
 
-def labelled_items(store: Store, sheet_id: str) -> list[str]:
-    """Items of a sheet that have a canonical label, at most 20,000."""
+def last_checked_by(store: Store, sheet_id: str) -> str:
+    """Who did last what a sheet is checked at; empty when nobody did."""
     found = store.query(
-        "SELECT DISTINCT item_ref FROM canonical_labels WHERE sheet_id = :id ORDER BY item_ref LIMIT :most",
+        "SELECT by_user FROM history WHERE subject_kind = 'sheet' AND subject_id = :id AND action IN :checking "
+        "ORDER BY happened_at DESC, id LIMIT 1",
         id=sheet_id,
-        most=MOST_LABELLED,
+        checking=list(_CHECKING),
     )
-    return [rows.text(row, "item_ref") for row in found]
+    return rows.text(found[0], "by_user") if found else ""
 
 
-# --- who changed what ------------------------------------------------------------------------------------------------
-
-
-def changed_fields(before: SheetDraft, after: SheetDraft) -> list[str]:
-    """What differs between two drafts, in a person's words; the order only when columns of both changed places."""
-    differing = [name for name in SheetDraft.__dataclass_fields__ if getattr(before, name) != getattr(after, name)]
-    kept = set(before.columns) & set(after.columns)
-    orders = ([name for name in draft.columns if name in kept] for draft in (before, after))
-    if "column_order" in differing and next(orders) == next(orders):
-        differing.remove("column_order")
-    return list(dict.fromkeys(_FIELD_WORDS.get(name, name) for name in differing))
-
-
-def outrun(history: History, sheet: Sheet, *, had: int) -> ChangedByOthers:
-    """What the second of two people is told: who changed what since the version that they had."""
-    changes = changes_since(history, sheet.id, had) or sheet.updated_by
-    return ChangedByOthers(f"“{sheet.name}” was just changed by {changes}.", hint="Reload and try again.")
-
-
-def note_refusal(history: History, sheet: Sheet, action: str, *, by: str, had: int) -> None:
-    """What the first of two people finds in the history; call it outside the transaction that failed."""
-    reason = f"{by} had version {had}, older than that of {sheet.updated_by}"
-    history.add("sheet", sheet.id, f"{action}{REFUSED}", by=by, reason=reason, version=sheet.row_version)
-
-
-def changes_since(history: History, sheet_id: str, version: int) -> str:
-    """Who did what to a sheet since that version: “ben@example.com: filter, name; cleo@example.com: publish”."""
-    later = [event for event in history.of("sheet", sheet_id) if _version(event) > version]
-    by_person: dict[str, dict[str, None]] = {}
-    for event in reversed(later):
-        by_person.setdefault(event.by, {}).update(dict.fromkeys(_words(event)))
-    return "; ".join(f"{person}: {', '.join(words)}" if words else person for person, words in by_person.items())
-
-
-def _version(event: Event) -> int:
-    value = event.details.get("version")
-    return value if isinstance(value, int) and not event.action.endswith(REFUSED) else 0
-
-
-def _words(event: Event) -> Sequence[str]:
-    changed: Json = event.details.get("changed")
-    return [str(name) for name in changed] if isinstance(changed, list) else [event.action]
-
-
-def _wanted(status: SheetStatus | None, search: str, owner: str) -> dict[str, Value | Sequence[Value]]:
-    every = [known.value for known in SheetStatus if known is not SheetStatus.DELETED]
-    return {
-        "statuses": [str(status)] if status else every,
-        "owner": owner,
-        "pattern": rows.search_pattern(search),
-    }
+def labelled_items(store: Store, sheet_id: str) -> Iterator[list[str]]:
+    """All items of a sheet that have a canonical label, each once, some ten thousand at a time."""
+    after = ""
+    while True:
+        found = store.query(
+            "SELECT DISTINCT item_ref FROM canonical_labels WHERE sheet_id = :id AND item_ref > :after "
+            "ORDER BY item_ref LIMIT :most",
+            id=sheet_id,
+            after=after,
+            most=LABELLED_TOGETHER,
+        )
+        if not found:
+            return
+        page = [rows.text(row, "item_ref") for row in found]
+        yield page
+        after = page[-1]

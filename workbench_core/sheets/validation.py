@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from workbench_core.ports import IdentifierCheck, Join, JoinKind, Lake, Selection
+from workbench_core.errors import Invalid
+from workbench_core.ports import IdentifierCheck, Join, JoinKind, Lake, Selection, Source
 from workbench_core.sheets import joins
-from workbench_core.sheets.model import Sheet, Validation
+from workbench_core.sheets.model import FilterVerdict, Sheet, Validation
 
 
 def looked_at(lake: Lake, sheet: Sheet) -> Validation:
@@ -32,6 +34,17 @@ def looked_at(lake: Lake, sheet: Sheet) -> Validation:
     return Validation(tuple(problems), count, identifier, tuple(warnings), stats)
 
 
+def filter_verdict(lake: Lake, source: Source, expression: str) -> FilterVerdict:
+    """What a filter keeps of all rows of a source; one that cannot be read is a result (SH-11)."""
+    everything = Selection(source, item_id_column="")
+    every = lake.count(everything)
+    try:
+        accepted = lake.check_filter(source, expression)
+        return FilterVerdict(accepted, lake.count(replace(everything, where=accepted)), every)
+    except Invalid as error:
+        return FilterVerdict(every=every, problem=error.message, hint=error.hint)
+
+
 def is_stale(sheet: Sheet, found: Validation) -> bool:
     """Whether the stored numbers of a join are not those of its sources now (JN-3)."""
     if found.join_stats is None:
@@ -39,17 +52,28 @@ def is_stale(sheet: Sheet, found: Validation) -> bool:
     return sheet.is_join_stale or sheet.join_stats is None or sheet.join_stats.stats != found.join_stats
 
 
-def lost_items(lake: Lake, sheet: Sheet, labelled: Sequence[str]) -> list[str]:
-    """A sentence when labelled items are not among the rows of the source any more, whatever filter and sample pick."""
-    if not labelled:
+def lost_items(lake: Lake, sheet: Sheet, labelled: Iterable[Sequence[str]]) -> list[str]:
+    """A sentence when labelled items are not in the source any more, whatever filter and sample pick.
+
+    `labelled` gives them some at a time, each once.
+    """
+    every, left = found_items(lake, sheet.relation, sheet.item_id_column, labelled)
+    if left >= every:
         return []
-    left = lake.count(Selection(sheet.relation, sheet.item_id_column, item_refs=tuple(labelled)))
-    if left >= len(labelled):
-        return []
+    where = "source" if sheet.join is None else "join"
     return [
-        f"{len(labelled) - left:,} of {len(labelled):,} labelled items are not among the rows of the join. "
+        f"{every - left:,} of {every:,} labelled items are not among the rows of the {where}. "
         "Their labels stay and count again when the items come back."
     ]
+
+
+def found_items(lake: Lake, source: Source, identifier: str, items: Iterable[Sequence[str]]) -> tuple[int, int]:
+    """How many items there are, and how many of them a source has under an identifier; each counts once."""
+    every = found = 0
+    for some in items:
+        every += len(some)
+        found += lake.count_items(Selection(source, identifier, item_refs=tuple(some)))
+    return every, found
 
 
 def _join_problems(lake: Lake, sheet: Sheet, join: Join, joined: IdentifierCheck) -> list[str]:

@@ -26,6 +26,8 @@ from workbench_core.adapters.lake_query import parse_filter
 from workbench_core.errors import Invalid
 from workbench_core.ports import Column
 
+JSON_TEXT = r'"([^"\\]|\\.)*"'
+LAX_JSON = r"(?i)nan|inf|,\s*[]}]"
 LOOKUP = "lookup"
 FOUND = exp.column("found", table=LOOKUP, quoted=True)
 
@@ -61,16 +63,19 @@ class Function:
 
 
 def is_not_null(terms: Terms) -> Condition:
+    """A row without a value fails."""
     column = terms.column()
     return Condition(_is_null(reference(column)), (column,))
 
 
 def is_not_empty(terms: Terms) -> Condition:
+    """An empty text fails; no value passes."""
     column = terms.column()
     return Condition(_is_empty(column, trimmed=terms.flag("trim_strings")), (column,))
 
 
 def is_not_null_and_not_empty(terms: Terms) -> Condition:
+    """No value and an empty text fail."""
     column = terms.column()
     empty = _is_empty(column, trimmed=terms.flag("trim_strings"))
     return Condition(exp.or_(_is_null(reference(column)), empty), (column,))
@@ -91,11 +96,13 @@ def _trim(text: exp.Expr) -> exp.Expr:
 
 
 def is_in_list(terms: Terms) -> Condition:
+    """A value that is not listed fails."""
     column = terms.column("string", "number", "boolean", "time")
     return Condition(_is_outside(terms, column), (column,))
 
 
 def is_not_null_and_is_in_list(terms: Terms) -> Condition:
+    """No value and a value that is not listed fail."""
     column = terms.column("string", "number", "boolean", "time")
     return Condition(exp.or_(_is_null(reference(column)), _is_outside(terms, column)), (column,))
 
@@ -121,21 +128,25 @@ def _allowed(terms: Terms, column: Column, entry: object) -> exp.Expr:
 
 
 def is_in_range(terms: Terms) -> Condition:
+    """A value below the lower or above the upper limit fails; the limits themselves pass."""
     column, low, high = _range(terms)
     return _compared(terms, exp.or_(exp.LT(this=reference(column), expression=low), _above(column, high)), column)
 
 
 def is_not_in_range(terms: Terms) -> Condition:
+    """A value between the limits fails, the limits included."""
     column, low, high = _range(terms)
     return _compared(terms, exp.Between(this=reference(column), low=low, high=high), column)
 
 
 def is_not_less_than(terms: Terms) -> Condition:
+    """A value below the limit fails."""
     column = terms.column("number", "time")
     return _compared(terms, exp.LT(this=reference(column), expression=terms.limit("limit", column)), column)
 
 
 def is_not_greater_than(terms: Terms) -> Condition:
+    """A value above the limit fails."""
     column = terms.column("number", "time")
     return _compared(terms, _above(column, terms.limit("limit", column)), column)
 
@@ -159,6 +170,7 @@ def _above(column: Column, limit: exp.Expr) -> exp.Expr:
 
 
 def regex_match(terms: Terms) -> Condition:
+    """A text in which the expression is found nowhere fails, or with `negate` one in which it is."""
     column = terms.column("string")
     pattern = exp.Literal.string(terms.text("regex"))
     matches = exp.RegexpLike(this=reference(column), expression=pattern)  # found anywhere in the text
@@ -166,6 +178,7 @@ def regex_match(terms: Terms) -> Condition:
 
 
 def length_between(terms: Terms) -> Condition:
+    """A text with fewer or more characters fails."""
     column = terms.column("string")
     length = exp.Length(this=reference(column))
     bounds: list[exp.Expr] = []
@@ -179,20 +192,36 @@ def length_between(terms: Terms) -> Condition:
 
 
 def is_valid_json(terms: Terms) -> Condition:
+    """A text that is no JSON fails."""
     column = terms.column("string")
     text = reference(column)
     if terms.scope.dialect == "databricks":
         broken: exp.Expr = _is_null(exp.Anonymous(this="try_parse_json", expressions=[text]))
     else:
-        broken = exp.not_(exp.Anonymous(this="json_valid", expressions=[text]))
+        broken = exp.or_(exp.not_(exp.Anonymous(this="json_valid", expressions=[text])), _is_lax_json(text))
     return Condition(exp.and_(_is_present(text.copy()), broken), (column,))
 
 
+def _is_lax_json(text: exp.Expr) -> exp.Expr:
+    """What DuckDB takes for JSON beside JSON itself: NaN, Infinity and commas before a closing bracket."""
+    without_texts = exp.RegexpReplace(
+        this=text.copy(),
+        expression=exp.Literal.string(JSON_TEXT),
+        replacement=exp.Literal.string(""),
+        modifiers=exp.Literal.string("g"),
+    )
+    maybe = exp.RegexpLike(this=text.copy(), expression=exp.Literal.string(LAX_JSON))
+    found = exp.RegexpLike(this=without_texts, expression=exp.Literal.string(LAX_JSON))
+    return exp.Case(ifs=[exp.If(this=maybe, true=found)], default=exp.false())  # few texts need the longer look
+
+
 def is_valid_date(terms: Terms) -> Condition:
+    """A text that cannot be read as a date fails."""
     return _valid_time(terms, "date_format")
 
 
 def is_valid_timestamp(terms: Terms) -> Condition:
+    """A text that cannot be read as a time fails."""
     return _valid_time(terms, "timestamp_format")
 
 
@@ -210,12 +239,14 @@ def _valid_time(terms: Terms, argument: str) -> Condition:
 
 
 def is_not_in_future(terms: Terms) -> Condition:
+    """A time later than now, and than the seconds allowed ahead, fails."""
     column = terms.column("time")
     latest = terms.scope.now.replace(microsecond=0) + timedelta(seconds=terms.whole("offset"))
     return Condition(_above(column, time_literal(latest, column)), (column,))
 
 
 def is_older_than_n_days(terms: Terms) -> Condition:
+    """A day less than so many days ago fails, or with `negate` an older one."""
     column = terms.column("time")
     first = day_literal(terms.scope.now.date() - timedelta(days=_days(terms)))
     day = exp.cast(reference(column), "date")
@@ -231,6 +262,7 @@ def _days(terms: Terms) -> int:
 
 
 def is_data_fresh(terms: Terms) -> Condition:
+    """A time more than so many minutes before now, or before the base, fails."""
     column = terms.column("time")
     age = timedelta(minutes=terms.whole("max_age_minutes"))
     if not terms.given("base_timestamp"):

@@ -21,6 +21,7 @@ Tables: TypeAlias = Callable[[str], tuple[exp.Expr, Sequence[Column]]]
 
 ROWS = "rows"
 MOST_VALUES = 10_000
+MOST_DIGITS = 38  # of a number that is compared exactly
 PLAIN_TEXT = ("VARCHAR", "TEXT", "STRING")
 ISO = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?\s?(Z|[+-]\d\d:\d\d)?)?")
 TYPED = re.compile(r"(?:DATE|TIMESTAMP)\s*'([^']*)'", re.IGNORECASE)
@@ -174,6 +175,10 @@ def _number(value: str | int | float) -> exp.Expr | None:
     text = value.strip() if isinstance(value, str) else repr(value)
     if not NUMERIC.fullmatch(text) or len(text) > 400:
         return None
+    if sum(map(str.isdigit, text)) > MOST_DIGITS:  # no exact type of an engine holds it
+        if not math.isfinite(float(text)):
+            return None
+        text = repr(float(text))
     number = exp.Literal.number(text.lstrip("+-"))
     return exp.Neg(this=number) if text.startswith("-") else number
 

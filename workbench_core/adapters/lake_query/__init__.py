@@ -14,8 +14,9 @@ from workbench_core.adapters.lake_query.filters import FILTER_LIMIT, is_lasting,
 from workbench_core.adapters.lake_query.join_checks import check_shape
 from workbench_core.adapters.lake_query.join_counts import comparison_query, stats_query
 from workbench_core.adapters.lake_query.joins import join_source, narrowed, narrowed_tables
-from workbench_core.adapters.lake_query.names import NAME_PART, find_column, quote_name, split_name
+from workbench_core.adapters.lake_query.names import NAME_PART, find_column, split_name
 from workbench_core.adapters.lake_query.selections import (
+    classes_query,
     count_query,
     distinct_query,
     export_query,
@@ -23,7 +24,8 @@ from workbench_core.adapters.lake_query.selections import (
     filter_query,
     first_keys_query,
     identifier_order_query,
-    identifier_query,
+    identifiers_query,
+    items_query,
     keys_query,
     page_query,
     rows_query,
@@ -41,6 +43,7 @@ __all__ = [
     "QuerySource",
     "SourceTable",
     "check_shape",
+    "classes_query",
     "comparison_query",
     "count_query",
     "distinct_query",
@@ -50,15 +53,15 @@ __all__ = [
     "find_column",
     "first_keys_query",
     "identifier_order_query",
-    "identifier_query",
+    "identifiers_query",
     "is_lasting",
+    "items_query",
     "join_source",
     "keys_query",
     "narrowed",
     "narrowed_tables",
     "page_query",
     "parse_filter",
-    "quote_name",
     "rows_query",
     "split_name",
     "stats_query",

@@ -83,17 +83,31 @@ def _parse(expression: str, dialect: str) -> exp.Expr:
 
 
 def _unreadable(error: SqlglotError) -> Invalid:
-    detail = str(error).partition("\n")[0]
+    detail = "The filter cannot be read."
     if isinstance(error, TokenError):
-        detail = "a quote or comment is not closed"
+        detail = "The filter cannot be read: a quote or comment is not closed."
     if isinstance(error, ParseError) and error.errors:
-        first = error.errors[0]
-        detail = f"{first['description']} at character {first['col']}, near “{first['highlight']}”"
-    plain = re.sub(r"<class '[\w.]*\.(\w+)'>|\x1b\[\d*m", r"\1", detail).rstrip(".")
+        detail = _where(error)
     return Invalid(
-        f"The filter cannot be read: {plain}.",
+        detail,
         hint="Write a condition such as price > 10 AND status = 'open'. Texts go in single quotes.",
     )
+
+
+def _where(error: ParseError) -> str:
+    """Where a filter stops making sense, as a sentence without the words of the parser."""
+    first = error.errors[0]
+    place, text = f"at character {first['col']}", str(first["highlight"])[:80]
+    what, rest = str(first["description"]), str(first["end_context"]).strip()
+    if what.startswith("Expecting )"):
+        return f"A bracket of the filter is not closed, {place} after “{text}”."
+    if "'this' missing" in what and text.upper() != "NOT":
+        return f"The filter lacks the left side of a comparison, {place} near “{text}”."
+    if what.startswith("Required keyword"):
+        return f"Something is missing after “{text}”, {place}." if rest else (
+            f"The filter ends too early: something is missing after “{text}”."
+        )  # fmt: skip
+    return f"The filter makes no sense from “{text}” on, {place}."
 
 
 def _is_allowed_by_name(node: exp.Expr) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -14,11 +13,9 @@ from workbench_core.adapters.lake_query.key_values import comparable
 from workbench_core.adapters.lake_query.names import find_column
 from workbench_core.adapters.lake_query.sources import SourceTable
 from workbench_core.errors import Invalid
-from workbench_core.ports import Column, ColumnRef, Join, JoinKey, JoinSource, Matches, SourceRole, TimeWindow
-from workbench_core.ports.relations import MAX_SOURCES
+from workbench_core.ports import Column, ColumnRef, Join, JoinKey, JoinSource, Matches, TimeWindow
+from workbench_core.ports.relations import ALIAS, MAX_ALIAS, MAX_SOURCES
 
-ALIAS = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
-ALIAS_LIMIT = 60
 MAX_MINUTES = 100 * 366 * 24 * 60
 
 
@@ -42,16 +39,10 @@ def check_shape(join: Join) -> None:
             hint="Add a source." if len(join.sources) < 2 else "Join fewer sources, or export a part as a table first.",
         )
     _check_aliases(join)
-    primaries = [source.alias for source in join.sources if source.role is SourceRole.PRIMARY]
-    if len(primaries) != 1:
-        said = f"has {len(primaries)} ({', '.join(primaries)})" if primaries else "has none"
+    primary = join.primary
+    if primary.matches is not Matches.ALL:
         raise Invalid(
-            f"A join needs exactly one primary source; this one {said}.",
-            hint="Make the source whose rows are the items the primary one.",
-        )
-    if join.primary.matches is not Matches.ALL:
-        raise Invalid(
-            f"The matches of the primary source “{primaries[0]}” cannot be reduced, because its rows are the items.",
+            f"The matches of the primary source “{primary.alias}” cannot be reduced, because its rows are the items.",
             hint="Choose “all” for it; reduce the matches of the other sources.",
         )
     join_steps(join)
@@ -59,10 +50,10 @@ def check_shape(join: Join) -> None:
 
 def _check_aliases(join: Join) -> None:
     for source in join.sources:
-        if not ALIAS.fullmatch(source.alias) or len(source.alias) > ALIAS_LIMIT:
+        if not ALIAS.fullmatch(source.alias) or len(source.alias) > MAX_ALIAS:
             raise Invalid(
                 f"“{source.alias[:80]}” cannot name a source.",
-                hint=f"Use letters and digits with single _ between them, at most {ALIAS_LIMIT}. Two __ separate the "
+                hint=f"Use letters and digits with single _ between them, at most {MAX_ALIAS}. Two __ separate the "
                 "source from its column in the result.",
             )
     folded = Counter(source.alias.casefold() for source in join.sources)

@@ -6,8 +6,6 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from sqlglot import exp
-
 from workbench_core.errors import Invalid
 from workbench_core.ports import Column
 
@@ -19,17 +17,11 @@ def split_name(name: str) -> tuple[str, str, str]:
     parts = name.split(".")
     if len(parts) != 3 or not all(NAME_PART.fullmatch(part) for part in parts):
         raise Invalid(
-            f"“{name[:200]}” cannot name a table or volume.",
+            f"“{name[:200]}” cannot name a table or folder.",
             hint="Use three parts such as demo.acme.inspections: letters, digits, _ and -, at most 120 each.",
         )
     catalog, schema, table = parts
     return catalog, schema, table
-
-
-def quote_name(name: str, *, dialect: str) -> str:
-    """A three-part name with every part quoted for the dialect. Raises Invalid like `split_name`."""
-    catalog, schema, table = split_name(name)
-    return exp.table_(table, db=schema, catalog=catalog, quoted=True).sql(dialect=dialect)
 
 
 def find_column(name: str, columns: Sequence[Column]) -> Column:

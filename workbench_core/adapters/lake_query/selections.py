@@ -24,6 +24,7 @@ from workbench_core.errors import Invalid
 from workbench_core.ports import Column, Selection
 
 READABLE_REFS = 50  # so many identifiers are written out in a query for people
+EXACT_TYPES = (*TEXT_TYPES, "TINYINT", "SMALLINT", "INTEGER", "INT", "BIGINT", "HUGEINT")  # as different as their texts
 
 
 def count_query(selection: Selection, source: QuerySource) -> str:
@@ -152,11 +153,30 @@ def filter_query(condition: exp.Expr, source: QuerySource) -> str:
     return _from(source, exp.alias_(_of_source(condition), "verdict")).limit(1).sql(dialect=source.dialect)
 
 
-def identifier_query(source: QuerySource, column: str) -> str:
-    """Rows, non-null values and distinct values of a column in one scan."""
-    value = as_text(source_column(find_column(column, source.columns).name))
-    counts = (exp.Count(this=exp.Star()), exp.Count(this=value), exp.Count(this=exp.Distinct(expressions=[value])))
+def identifiers_query(source: QuerySource, columns: Sequence[Column]) -> str:
+    """Rows, and the non-null and the distinct values of each column, in one scan."""
+    counts: list[exp.Expr] = [exp.Count(this=exp.Star())]
+    for column in columns:
+        value: exp.Expr = source_column(column.name)
+        if column.data_type.upper() not in EXACT_TYPES:
+            value = as_text(value)
+        counts += [exp.Count(this=value), exp.Count(this=exp.Distinct(expressions=[value.copy()]))]
     return _from(source, *counts).sql(dialect=source.dialect)
+
+
+def items_query(selection: Selection, source: QuerySource) -> str:
+    """Count the different items of a selection: a join may give one of them several rows."""
+    reference = _reference(selection, source, needed_for="Counting items")
+    count = exp.Count(this=exp.Distinct(expressions=[reference]))
+    return _from(source, count).where(*_conditions(selection, source), copy=False).sql(dialect=source.dialect)
+
+
+def classes_query(selection: Selection, source: QuerySource, column: str) -> str:
+    """The values of a column in a selection as text with their rows, the most frequent first; NULL is one of them."""
+    value = source_column(find_column(column, source.columns).name)
+    count = exp.Count(this=exp.Star())
+    query = _from(source, as_text(value), count).where(*_conditions(selection, source), copy=False).group_by(value)
+    return query.order_by(exp.Ordered(this=count.copy(), desc=True), as_text(value.copy())).sql(dialect=source.dialect)
 
 
 def distinct_query(source: QuerySource, column: str, *, limit: int) -> str:

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import copy
 import logging
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -17,11 +19,13 @@ from typing import TYPE_CHECKING, Literal
 from sqlglot import exp
 
 from workbench_core.adapters import lake_query
-from workbench_core.adapters.local.lake import exports, folders, table_files, volume_files
+from workbench_core.adapters.local.lake import exports, folders, item_counts, table_changes, table_files, volume_files
+from workbench_core.adapters.local.lake.changes import Changes
 from workbench_core.adapters.local.lake.engine import DIALECT, connect
 from workbench_core.adapters.local.lake.folders import Place
 from workbench_core.adapters.local.lake.page_index import PageIndex
 from workbench_core.adapters.local.lake.sources import Reader, tables_of
+from workbench_core.adapters.local.lake.table_changes import ChangedLocalTable, Incoming
 from workbench_core.errors import AlreadyExists, Invalid, NotFound, WorkbenchError
 from workbench_core.ports import (
     CheckReport,
@@ -37,6 +41,7 @@ from workbench_core.ports import (
     RowCheck,
     Selection,
     Source,
+    TableChange,
     TableEntry,
     Watch,
 )
@@ -47,7 +52,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_TABLE_BYTES = table_files.MAX_TABLE_BYTES
 READ_ROWS = 10_000  # rows of one Arrow batch
 
 
@@ -64,13 +68,18 @@ class LocalLake:
     def __init__(self, home: Path) -> None:
         self._root = home.resolve() / "lake"
         self._root.mkdir(parents=True, exist_ok=True)
+        folders.sweep(self._root)
         self._connection = connect(folders=[self._root])
-        self._writing = threading.Lock()
+        self._writing = Changes(self._root)
         self._reader = Reader(self._root, self._connection)
         self._pages = PageIndex()
+        self._journal: ContextVar[Callable[[str], None] | None] = ContextVar("journal", default=None)
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="page-order")
 
     # --- browse ---
+
+    def revision(self) -> int:
+        return self._writing.number
 
     def tables(self) -> list[TableEntry]:
         return [folders.entry_of(place) for place in folders.places(self._root)]
@@ -82,14 +91,23 @@ class LocalLake:
         with self._reader.opened(Selection(source, "")) as reading:
             return list(reading.source.columns)
 
+    def column_names(self, table: str) -> dict[str, str]:
+        return self._reader.column_names(table)
+
     def files(self, volume: str) -> list[FileEntry]:
         return volume_files.list_files(self._volume(volume).path)
+
+    def file_paths(self, volume: str) -> list[str]:
+        return volume_files.list_paths(self._volume(volume).path)
+
+    def file(self, volume: str, path: str) -> FileEntry:
+        return volume_files.file_entry(self._volume(volume), path)
 
     def read_file(self, volume: str, path: str, *, limit_bytes: int = 20_000_000) -> bytes:
         return volume_files.read_file(self._volume(volume), path, limit_bytes=limit_bytes)
 
-    def read_start(self, volume: str, path: str, *, size_bytes: int) -> bytes:
-        return volume_files.read_start(self._volume(volume), path, size_bytes=size_bytes)
+    def read_start(self, volume: str, path: str, *, size_bytes: int, offset: int = 0) -> bytes:
+        return volume_files.read_start(self._volume(volume), path, size_bytes=size_bytes, offset=offset)
 
     # --- check ---
 
@@ -108,11 +126,11 @@ class LocalLake:
             return condition.sql(dialect=DIALECT)
 
     def check_identifier(self, source: Source, column: str) -> IdentifierCheck:
+        return next(self.check_identifiers(source, [column]))
+
+    def check_identifiers(self, source: Source, columns: Sequence[str]) -> Iterator[IdentifierCheck]:
         with self._reader.opened(Selection(source, "")) as reading:
-            name = lake_query.find_column(column, reading.source.columns).name
-            query = lake_query.identifier_query(reading.using(frozenset([name])), name)
-            rows, present, distinct = reading.cursor.sql(query).fetchall()[0]
-            return IdentifierCheck(column=name, rows=rows, nulls=rows - present, duplicates=present - distinct)
+            yield from item_counts.check_identifiers(reading, columns)
 
     # --- read ---
 
@@ -120,6 +138,14 @@ class LocalLake:
         with self._reader.opened(selection) as reading:
             query = lake_query.count_query(selection, reading.deciding(selection))
             return int(reading.cursor.sql(query).fetchall()[0][0])
+
+    def count_items(self, selection: Selection) -> int:
+        with self._reader.opened(selection) as reading:
+            return item_counts.count_items(reading, selection)
+
+    def classes(self, selection: Selection, column: str) -> list[tuple[str | None, int]]:
+        with self._reader.opened(selection) as reading:
+            return item_counts.classes(reading, selection, column)
 
     def page(
         self, selection: Selection, *, columns: Sequence[str] = (), limit: int = 50, offset: int = 0
@@ -146,6 +172,8 @@ class LocalLake:
                 self._pages.complete(selection, reading)
         except WorkbenchError as error:  # the page that needs it says so to the person
             logger.info("Rows were not put in order ahead: %s", type(error).__name__)
+        except Exception:  # nobody asks a thread of its own how it went
+            logger.exception("Rows were not put in order ahead")
 
     def batches(
         self, selection: Selection, *, columns: Sequence[str] = (), size: int = 1000, after: str = ""
@@ -164,6 +192,14 @@ class LocalLake:
             name = lake_query.find_column(column, reading.source.columns).name
             query = lake_query.distinct_query(reading.using(frozenset([name])), name, limit=limit)
             return reading.cursor.sql(query).fetchall()
+
+    def values(self, selection: Selection, column: str, *, limit: int) -> list[str]:
+        from workbench_core.adapters.local.lake.row_checks import distinct_texts
+
+        with self._reader.opened(selection) as reading:
+            name = lake_query.find_column(column, reading.source.columns).name
+            rows = lake_query.rows_query(selection, reading.source)
+            return distinct_texts(reading.cursor, rows, name, limit=limit)
 
     def query_text(self, selection: Selection, *, columns: Sequence[str] = ()) -> str:
         return lake_query.text_query(selection, self._reader.named(selection.source), columns=columns)
@@ -188,20 +224,24 @@ class LocalLake:
 
     # --- quality ---
 
-    def profile(self, selection: Selection, *, columns: Sequence[str] = ()) -> list[ColumnProfile]:
+    def profile(
+        self, selection: Selection, *, columns: Sequence[str] = (), watch: Watch | None = None
+    ) -> list[ColumnProfile]:
         from workbench_core.adapters.local.lake.profiles import profile
 
         with self._reader.opened(selection) as reading:
             rows = lake_query.rows_query(selection, reading.source)
-            return profile(reading.cursor, rows, reading.source.columns, names=columns)
+            return profile(reading.cursor, rows, reading.source.columns, names=columns, watch=watch)
 
-    def check_problems(self, source: Source, checks: Sequence[RowCheck]) -> list[str]:
+    def check_problems(self, source: Source, checks: Sequence[RowCheck], *, identifier: str = "") -> list[str]:
         from workbench_core.adapters.local.lake.row_checks import check_problems
 
         everything = Selection(source, item_id_column="")
         with self._reader.opened(everything) as reading:
             rows = lake_query.rows_query(everything, reading.source)
-            return check_problems(reading.cursor, rows, reading.source.columns, checks, tables=self._reference_table)
+            is_hidden = identifier not in ("", lake_query.ITEM_REF)
+            known = [each for each in reading.source.columns if not (is_hidden and each.name == lake_query.ITEM_REF)]
+            return check_problems(reading.cursor, rows, known, checks, tables=self._reference_table)
 
     def check_rows(
         self, selection: Selection, checks: Sequence[RowCheck], *, limit: int = 200_000, watch: Watch | None = None
@@ -217,7 +257,7 @@ class LocalLake:
     def _reference_table(self, name: str) -> tuple[exp.Expr, tuple[Column, ...]]:
         """What stands in FROM for another table that a check refers to, and its columns. Raises NotFound."""
         if folders.existing(self._root, name).is_volume:
-            raise NotFound(f"“{name}” is a volume, not a table.", hint="Choose a table in the catalog.")
+            raise NotFound(f"“{name}” is a folder, not a table.", hint="Choose a table in the catalog.")
         with self._reader.tables(name) as (_, tables):
             return tables[0].relation, tables[0].columns
 
@@ -226,21 +266,47 @@ class LocalLake:
     def inspect_file(self, file: Path, *, original_name: str, plan: IntakePlan | None = None) -> FileInspection:
         return table_files.inspect_file(file.resolve(), original_name=original_name, plan=plan or IntakePlan())
 
+    @contextmanager
+    def changed_table(
+        self, name: str, file: Path, *, original_name: str, change: TableChange, plan: IntakePlan | None = None
+    ) -> Iterator[ChangedLocalTable]:
+        place = folders.existing(self._root, name)
+        table_changes.check_changeable(place)
+        table_files.check_file(file, original_name=original_name)
+        incoming = Incoming(file, original_name, plan or IntakePlan())
+        with folders.scratch(place) as folder, self._connection.cursor() as cursor:
+            compared = table_changes.write_changed(cursor, place, incoming, folder, change)
+            candidate = folder / table_changes.TABLE
+            changed = self._as_if(replace(place, path=candidate)) if compared.rows_after is not None else None
+            yield ChangedLocalTable(compared, changed, place, candidate, self._writing)
+
+    def _as_if(self, place: Place) -> LocalLake:
+        """The same lake, to read, in which a table has the content of another file."""
+        changed = copy.copy(self)
+        changed._reader, changed._pages = self._reader.reading(place), PageIndex()
+        return changed
+
     def write_table(
-        self, name: str, selection: Selection, *, columns: Sequence[str] = (), entry: TableEntry | None = None
+        self,
+        name: str,
+        selection: Selection,
+        *,
+        columns: Sequence[str] = (),
+        entry: TableEntry | None = None,
+        overwrites: bool = False,
     ) -> TableEntry:
         place = folders.place_for(self._root, name, ending=".parquet")
-        self._check_is_free(name)
+        self._check_is_free(name, or_a_table=overwrites)
         with folders.scratch(place) as temporary:
             with self._reader.opened(selection) as reading:
                 exports.check_has_rows(exports.write_parquet(selection, reading, temporary, columns=columns))
                 comments = exports.comments_of(reading, columns)
             sources = [self.entry(source) for source in tables_of(selection.source)]
             noted = folders.sidecar_of(exports.exported_entry(name, sources, entry), original_name="")
+            noted = replace(noted, column_comments=comments)
             with self._writing:
-                self._check_is_free(name)
-                folders.write_sidecar(place, replace(noted, column_comments=comments))
-                folders.put_in_place(temporary, place)
+                self._check_is_free(name, or_a_table=overwrites)
+                exports.put_table(temporary, place, noted)
         return folders.entry_of(place)
 
     def export_file(
@@ -279,9 +345,9 @@ class LocalLake:
         original_name: str,
         entry: TableEntry | None = None,
         plan: IntakePlan | None = None,
-        max_bytes: int = MAX_TABLE_BYTES,
+        max_bytes: int | None = None,
     ) -> TableEntry:
-        """Make a file of at most `max_bytes` a table; columns get the first type that keeps all their values.
+        """Make a file a table; columns get the first type that keeps all their values.
 
         Raises Invalid naming line and reason (nothing is left behind then), AlreadyExists.
         """
@@ -292,33 +358,72 @@ class LocalLake:
             table_files.write_parquet(file.resolve(), temporary, original_name=original_name, plan=plan or IntakePlan())
             with self._writing:
                 self._check_is_free(name)
+                self._note(name)
                 folders.write_sidecar(place, folders.sidecar_of(entry, original_name=original_name))
                 folders.put_in_place(temporary, place)
         return folders.entry_of(place)
 
-    def put_files(self, name: str, files: Mapping[str, bytes | Path], *, entry: TableEntry | None = None) -> TableEntry:
+    def put_files(
+        self,
+        name: str,
+        files: Mapping[str, bytes | Path],
+        *,
+        entry: TableEntry | None = None,
+        replaces: bool = True,
+    ) -> TableEntry:
         place = folders.place_for(self._root, name, ending="")
-        with self._writing:
-            there = folders.find(self._root, name)
-            if there is not None and not there.is_volume:
-                raise AlreadyExists(f"“{name}” is a table already.", hint="Choose another name.")
-            volume_files.write_files(place, files)
-            if there is None or entry is not None:
-                folders.write_sidecar(place, folders.sidecar_of(entry, original_name=""))
+        with folders.scratch(place) as staging:
+            volume_files.stage(staging, place, files)
+            with self._writing:  # notes come before the files that they bind
+                there = folders.find(self._root, name)
+                if there is None:
+                    self._note(name)
+                    folders.write_sidecar(place, folders.sidecar_of(entry, original_name=""))
+                    folders.put_in_place(staging, place)
+                elif not there.is_volume:
+                    raise AlreadyExists(f"“{name}” is a table already.", hint="Choose another name.")
+                else:
+                    if not replaces:
+                        volume_files.check_new(place, files)
+                    folders.extend_notes(place, entry)
+                    volume_files.move_in(staging, place, files)
         return folders.entry_of(place)
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        with folders.journal(self._root) as note:
+            outer = self._journal.set(note)
+            try:
+                yield
+            finally:
+                self._journal.reset(outer)
 
     def drop(self, name: str) -> None:
         with self._writing:
             folders.remove(folders.existing(self._root, name))
 
+    def close(self) -> None:
+        """Forget what was to be read ahead, and give back the connection; nothing can be read afterwards."""
+        self._ahead.shutdown(cancel_futures=True)
+        self._connection.close()
+
     # --- inside ---
 
-    def _check_is_free(self, name: str) -> None:
-        if folders.find(self._root, name) is not None:
+    def _note(self, name: str) -> None:
+        """Write down what is just about to come, inside a block of several."""
+        if (note := self._journal.get()) is not None:
+            note(name)
+
+    def _check_is_free(self, name: str, *, or_a_table: bool = False) -> None:
+        there = folders.find(self._root, name)
+        if there is None:
+            return
+        if not or_a_table:
             raise AlreadyExists(f"“{name}” exists already.", hint="Choose another name, or remove it first.")
+        table_changes.check_changeable(there)
 
     def _volume(self, name: str) -> Place:
         place = folders.existing(self._root, name)
         if not place.is_volume:
-            raise NotFound(f"“{name}” is a table, not a volume.", hint="Choose a volume in the catalog.")
+            raise NotFound(f"“{name}” is a table, not a folder.", hint="Choose a folder in the catalog.")
         return place

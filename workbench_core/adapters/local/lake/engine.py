@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from workbench_core.errors import BackendError, Invalid, NotFound, WorkbenchErro
 
 DIALECT = "duckdb"
 MEMORY_LIMIT = "25%"  # of the machine or container; a larger sort goes on in temporary files
+GONE = ("No files found", "No such file")  # how DuckDB says that a file is not there
+SERVER_PATH = re.compile(r"""\s*(?P<quote>["'])(?:/|[A-Za-z]:[\\/])[^"']*(?:(?P=quote)|$)""")
 WRONG_INPUT = (
     duckdb.BinderException,
     duckdb.CatalogException,
@@ -90,7 +93,11 @@ def plain_errors(what: str) -> Iterator[None]:
     except duckdb.Error as error:
         raise _translated(error, what) from error
     except FileNotFoundError as error:
-        raise NotFound(f"“{what}” was removed a moment ago.", hint="Reload the page.") from error
+        raise _removed(what) from error
+
+
+def _removed(what: str) -> NotFound:
+    return NotFound(f"“{what}” was removed a moment ago.", hint="Reload the page.")
 
 
 def _translated(error: duckdb.Error, what: str) -> WorkbenchError:
@@ -98,6 +105,8 @@ def _translated(error: duckdb.Error, what: str) -> WorkbenchError:
         return BackendError(
             f"“{what}” needs more memory than there is for it.", hint="Narrow it with a filter or a sample."
         )
+    if isinstance(error, duckdb.IOException) and any(words in str(error) for words in GONE):
+        return _removed(what)
     if isinstance(error, WRONG_INPUT):
         return Invalid(
             f"“{what}” cannot be read this way: {first_line(error)}.",
@@ -107,6 +116,6 @@ def _translated(error: duckdb.Error, what: str) -> WorkbenchError:
 
 
 def first_line(error: duckdb.Error) -> str:
-    """DuckDB's message without its class and without the lines of advice."""
-    line = str(error).partition("\n")[0]
+    """DuckDB's message without its class, the places of files on this machine and the lines of advice."""
+    line = SERVER_PATH.sub("", str(error).partition("\n")[0])
     return line.split("Error: ", 1)[-1].rstrip(".! ")[:300]

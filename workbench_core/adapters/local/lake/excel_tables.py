@@ -26,7 +26,10 @@ AS_CSV = "Save the worksheet as “CSV UTF-8” and take that file."
 
 @dataclass(frozen=True, slots=True)
 class Worksheet:
-    """One worksheet as CSV: its columns as the sheet names and types them, the row of its header, and its siblings."""
+    """One worksheet as CSV: its columns as the sheet names and types them, the row of its header, and its siblings.
+
+    `errors` and `formulas` count the cells that hold an error, and formulas without a value; both are gaps.
+    """
 
     part: str
     parts: tuple[str, ...]
@@ -35,14 +38,17 @@ class Worksheet:
     row: int
     rows: int
     skipped: int
+    errors: int = 0
+    formulas: int = 0
 
 
-def unpack_worksheet(file: Path, target: Path, *, part: str = "") -> Worksheet:
-    """Write one worksheet (the first that is not empty, when none is named) as CSV.
+def unpack_worksheet(file: Path, target: Path, *, plan: IntakePlan) -> Worksheet:
+    """Write the worksheet of a plan (the first that is not empty, when none is named) as CSV.
 
-    Raises Invalid for a workbook that is damaged, protected or too large, and for a sheet that is missing or no table.
+    Raises Invalid for a workbook that is damaged, protected or too large, and a worksheet that is missing or no table.
     """
-    command = [sys.executable, "-I", str(SCRIPT), str(file), part, str(target), str(MEMORY_BYTES)]
+    part, header = plan.part, {None: "", True: "header", False: "rows"}[plan.has_header]
+    command = [sys.executable, "-I", str(SCRIPT), str(file), part, str(target), str(MEMORY_BYTES), header]
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)  # noqa: S603
     except subprocess.TimeoutExpired as error:
@@ -53,7 +59,7 @@ def unpack_worksheet(file: Path, target: Path, *, part: str = "") -> Worksheet:
     if "problem" in found:
         raise _problem(found, part)
     if not found["rows"]:
-        raise Invalid(f"Sheet “{found['part']}” has column names but no rows.", hint="Choose a sheet with rows.")
+        raise Invalid(f"Worksheet “{found['part']}” has column names but no rows.", hint="Choose another one.")
     return Worksheet(
         part=found["part"],
         parts=tuple(found["parts"]),
@@ -62,6 +68,8 @@ def unpack_worksheet(file: Path, target: Path, *, part: str = "") -> Worksheet:
         row=found["row"],
         rows=found["rows"],
         skipped=found["skipped"],
+        errors=found.get("errors", 0),
+        formulas=found.get("formulas", 0),
     )
 
 
@@ -82,13 +90,19 @@ def read_worksheet(
 def _notes(sheet: Worksheet) -> list[str]:
     notes = []
     if len(sheet.parts) > 1:
-        notes.append(f"Sheet “{sheet.part}” of {len(sheet.parts)} is read.")
-    if sheet.row > 1:
+        notes.append(f"Worksheet “{sheet.part}” of {len(sheet.parts)} is read.")
+    if sheet.row > 1 and any(sheet.names):
         notes.append(f"The column names stand in row {sheet.row}; what is above is left out.")
     if sheet.skipped:
         notes.append(
             "One empty row is left out." if sheet.skipped == 1 else f"{sheet.skipped:,} empty rows are left out."
         )
+    if sheet.errors:
+        cells = "One cell holds" if sheet.errors == 1 else f"{sheet.errors:,} cells hold"
+        notes.append(f"{cells} an error such as #DIV/0!; there is no value in its place.")
+    if sheet.formulas:
+        cells = "One formula has" if sheet.formulas == 1 else f"{sheet.formulas:,} formulas have"
+        notes.append(f"{cells} no saved value; open the workbook and save it again to have it calculated.")
     return notes
 
 
@@ -96,7 +110,7 @@ def _problem(found: Mapping[str, object], part: str = "") -> Invalid:
     parts = found.get("parts", ())
     known = ", ".join(str(name) for name in parts) if isinstance(parts, Sequence) else ""
     return {
-        "part": Invalid(f"The workbook has no sheet “{part}”.", hint=f"Sheets: {known}."),
+        "part": Invalid(f"The workbook has no worksheet “{part}”.", hint=f"Worksheets: {known}."),
         "password": Invalid(
             "The workbook is protected by a password.", hint="Save it without a password and try again."
         ),
@@ -112,7 +126,7 @@ def _problem(found: Mapping[str, object], part: str = "") -> Invalid:
             "The workbook has no cells with values.", hint="Choose a workbook with column names and rows."
         ),
         "header": Invalid(
-            f"Sheet “{found.get('part', part)}”, row {found.get('row')} holds numbers only.",
-            hint="The first row must name the columns.",
+            f"Worksheet “{found.get('part', part)}”, row {found.get('row')} holds numbers only.",
+            hint="Say whether they are the names of the columns or values.",
         ),
     }[str(found["problem"])]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -11,16 +13,20 @@ from uuid import uuid4
 from sqlglot import exp
 
 from workbench_core.adapters import lake_query
+from workbench_core.adapters.lake_query.key_values import with_leading_zero
+from workbench_core.adapters.local.lake import folders
 from workbench_core.adapters.local.lake.engine import DIALECT
-from workbench_core.adapters.local.lake.folders import DISK_HINT
+from workbench_core.adapters.local.lake.folders import DISK_HINT, Place, Sidecar
 from workbench_core.adapters.local.lake.sources import Reading
+from workbench_core.adapters.local.lake.table_changes import swap
 from workbench_core.errors import AlreadyExists, BackendError, Invalid
 from workbench_core.ports import Column, Selection, TableEntry
+from workbench_core.ports.spreadsheet_cells import FORMULA_START, PLAIN_NUMBER, harmless_cell
 
 if TYPE_CHECKING:
     import duckdb
 
-FORMULA = "^[=+@\t\r-]"  # how a cell begins that a spreadsheet runs as a formula
+ALL_FRACTION = re.compile(r"DECIMAL\((\d+),\s*\1\)")  # DuckDB writes .5 for its values
 PARQUET_OPTIONS = "FORMAT parquet, COMPRESSION zstd"
 CSV_OPTIONS = "FORMAT csv, HEADER true"
 
@@ -39,8 +45,7 @@ def write_csv(selection: Selection, reading: Reading, target: Path, *, columns: 
     rows, shown = lake_query.export_query(selection, reading.source, columns=columns)
     for projection, column in zip(rows.expressions, shown, strict=True):
         projection.set("this", _cell(projection.this, column))
-        if column.name[:1] in tuple("=+@\t\r-"):
-            projection.set("alias", exp.to_identifier(f"'{column.name}", quoted=True))
+        projection.set("alias", exp.to_identifier(harmless_cell(column.name), quoted=True))
     return _copy(reading.cursor, rows, target, CSV_OPTIONS)
 
 
@@ -49,12 +54,16 @@ def _cell(value: exp.Expr, column: Column) -> exp.Expr:
         return _text(exp.func("to_json", value))
     if column.kind == "binary":
         return exp.Lower(this=exp.Hex(this=value))
+    if ALL_FRACTION.fullmatch(column.data_type):
+        return with_leading_zero(_text(value))
     if column.kind != "string":
         return value
     text = _text(value)
-    is_formula = exp.RegexpLike(this=text, expression=exp.Literal.string(FORMULA))
+    is_formula = exp.RegexpLike(this=text, expression=exp.Literal.string(FORMULA_START))
+    is_number = exp.func("regexp_full_match", text.copy(), exp.Literal.string(PLAIN_NUMBER))
     defused = exp.DPipe(this=exp.Literal.string("'"), expression=text.copy())
-    return exp.Case(ifs=[exp.If(this=is_formula, true=defused)], default=text.copy())
+    is_run = exp.and_(is_formula, exp.not_(is_number))
+    return exp.Case(ifs=[exp.If(this=is_run, true=defused)], default=text.copy())
 
 
 def _text(value: exp.Expr) -> exp.Expr:
@@ -65,6 +74,16 @@ def _copy(cursor: duckdb.DuckDBPyConnection, rows: exp.Select, target: Path, opt
     path = exp.Literal.string(str(target)).sql(dialect=DIALECT)
     written = cursor.execute(f"COPY ({rows.sql(dialect=DIALECT)}) TO {path} ({options})").fetchone()
     return int(written[0]) if written else 0
+
+
+def put_table(temporary: Path, place: Place, noted: Sidecar) -> None:
+    """Make a complete file the table; one that is there is replaced in one step and keeps its tags."""
+    if not place.exists():
+        folders.write_sidecar(place, noted)
+        folders.put_in_place(temporary, place)
+        return
+    tags = (*noted.tags, *folders.read_sidecar(place).tags)
+    swap(temporary, place, described=replace(noted, tags=tuple(dict.fromkeys(tags))))
 
 
 @contextmanager

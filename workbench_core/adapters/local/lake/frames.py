@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import pyarrow as pa
 
+from workbench_core.adapters.local.lake.engine import connect
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+SECONDS_OF_DAY = 86_400
+FIRST, END = -62_135_596_800, 253_402_300_800  # seconds of the years 1 and 10000 from 1970
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
@@ -20,8 +25,37 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 
 def _series(column: pa.ChunkedArray) -> pd.Series:
     if pa.types.is_nested(column.type):
-        return pd.Series(column.to_pylist(maps_as_pydicts="lossy"), dtype=object)
+        try:
+            return pd.Series(column.to_pylist(maps_as_pydicts="lossy"), dtype=object)
+        except (ValueError, OverflowError):  # a time in it that Python does not have
+            return _texts(column, "to_json(value)")
+    if _has_far_times(column):
+        return _texts(column, "value")
     values: pd.Series = column.to_pandas(types_mapper=_with_gaps if column.null_count else None)
+    return values
+
+
+def _has_far_times(column: pa.ChunkedArray) -> bool:
+    """Whether a column has days or times before the year 1 or after 9999, which Python's calendar does not have."""
+    if pa.types.is_date32(column.type):
+        per_second = 1 / SECONDS_OF_DAY
+    elif pa.types.is_timestamp(column.type):
+        per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
+    else:
+        return False
+    import pyarrow.compute as pc
+
+    numbers = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
+    ends = pc.min_max(numbers).as_py()
+    return ends["min"] is not None and (ends["min"] < FIRST * per_second or ends["max"] >= END * per_second)
+
+
+def _texts(column: pa.ChunkedArray, expression: str) -> pd.Series:
+    """The values as DuckDB writes them; of nested ones as JSON."""
+    with connect(folders=[]) as connection:
+        connection.register("far", pa.table({"value": column}))
+        texts = connection.sql(f"SELECT CAST({expression} AS VARCHAR) AS value FROM far").to_arrow_table().column(0)
+    values: pd.Series = texts.to_pandas()
     return values
 
 

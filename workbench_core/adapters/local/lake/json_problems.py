@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from json import JSONDecodeError
 from pathlib import Path
 
@@ -19,9 +20,11 @@ REASONS = {
     "Unterminated string starting at": "a text has no closing quote",
     "Invalid control character at": "a text holds a line break or another control character",
     "Extra data": "there is more behind the end of the value",
-    "Illegal trailing comma before end of object": "a comma stands before a closing bracket",
-    "Illegal trailing comma before end of array": "a comma stands before a closing bracket",
 }
+TRAILING_COMMA = "a comma stands before a closing bracket"
+HALF_CHARACTER = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 
 
 def explain(file: Path, *, is_lines: bool) -> Invalid | None:
@@ -48,17 +51,28 @@ def _of_lines(file: Path) -> Invalid | None:
                 return Invalid(f"Line {number} is nested too deeply.", hint=LINES_HINT)
             if not isinstance(value, dict):
                 return Invalid(f"Line {number} is {plain_kind(value)}, not an object.", hint=LINES_HINT)
+            if half := HALF_CHARACTER.search(line):
+                return _half_character(half, number)
     return None
 
 
 def _of_document(file: Path) -> Invalid | None:
     text = file.read_text(encoding="utf-8")
     try:
-        return _of_values(text)
+        problem = _of_values(text)
     except JSONDecodeError as error:
         return Invalid(f"Line {error.lineno}, character {error.colno}: {_reason(error)}.", hint=HINT)
     except RecursionError:
         return Invalid("The JSON in the file is nested too deeply.", hint=OBJECTS_HINT)
+    half = None if problem else HALF_CHARACTER.search(text)
+    return _half_character(half, text.count("\n", 0, half.start()) + 1) if half else problem
+
+
+def _half_character(found: re.Match[str], line: int) -> Invalid:
+    return Invalid(
+        f"Line {line}: {found[0]} is half of a character, its other half is missing.",
+        hint="Write the character itself, or both halves.",
+    )
 
 
 def _of_values(text: str) -> Invalid | None:
@@ -81,6 +95,8 @@ def _of_values(text: str) -> Invalid | None:
         place = _skip(text, place)
         if text.startswith(",", place):
             place = _skip(text, place + 1)
+            if text.startswith("]", place):
+                raise JSONDecodeError("Expecting value", text, place)
         elif not text.startswith("]", place):
             raise JSONDecodeError("Expecting ',' delimiter", text, place)
     behind = _skip(text, place + 1)
@@ -96,4 +112,6 @@ def _skip(text: str, place: int) -> int:
 
 
 def _reason(error: JSONDecodeError) -> str:
+    if error.doc[error.pos : error.pos + 1] in ("]", "}") and error.doc[: error.pos].rstrip(" \t\r\n").endswith(","):
+        return TRAILING_COMMA
     return REASONS.get(error.msg, error.msg[:1].lower() + error.msg[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from workbench_core.adapters.local.lake.column_names import MAX_COLUMNS, Names, 
 from workbench_core.adapters.local.lake.engine import first_line
 from workbench_core.adapters.local.lake.json_problems import LINES_HINT, OBJECTS_HINT, explain
 from workbench_core.adapters.local.lake.table_readings import TableReading, columns_of, known_text_columns
-from workbench_core.adapters.local.lake.value_types import NUMBERS, TIMES, WIDE, column_types, literal, quoted
+from workbench_core.adapters.local.lake.value_types import NUMBERS, TIMES, WIDE, column_types, listed, literal, quoted
 from workbench_core.errors import Invalid
 from workbench_core.ports import IntakePlan
 
@@ -23,6 +24,9 @@ HEAD_ROWS = 100  # rows whose keys come in the order of the file; keys that appe
 NESTED_FIELDS = 200  # above, an object is more likely a dictionary than a record
 GROUP = 50  # columns whose shapes are found in one query
 TEXT, BOOLEAN, NESTED, NUMBER = 1, 2, 4, 8
+TRAILING_COMMA = r"regexp_matches(json, ',\s*[]}]')"  # perhaps in a text; DuckDB reads over one, but not in a list
+WHOLE_PAST_DOUBLE = r"regexp_matches(CAST({value} AS VARCHAR), '[\[:,]\s*-?[0-9]{{16}}')"
+PAST_BIGINT = r"regexp_matches(CAST({value} AS VARCHAR), '[0-9]{{19}}')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +61,16 @@ def read_json_file(
         records = _records(cursor, file, plan, is_lines=is_lines)
         return _table(cursor, records, plan)
     except duckdb.Error as error:
-        raise explain(file, is_lines=is_lines or _has_lines(file)) or Invalid(
-            f"The file cannot be read as JSON: {first_line(error)}.", hint="Check the file in an editor."
-        ) from error
+        raise explain(file, is_lines=is_lines or _has_lines(file)) or _unexplained(error) from error
+
+
+def _unexplained(error: duckdb.Error) -> Invalid:
+    if depth := re.search(r"maximum recursion depth of (\d+)", str(error)):
+        return Invalid(
+            f"The JSON in the file is nested more than {depth[1]} levels deep.",
+            hint="Save the inner values as text, or on levels of their own.",
+        )
+    return Invalid(f"The file cannot be read as JSON: {first_line(error)}.", hint="Check the file in an editor.")
 
 
 # --- records ---------------------------------------------------------------------------------------------------------
@@ -96,9 +107,14 @@ def _objects(file: Path, form: str, *, limit: int = LINE_LIMIT) -> str:
 
 
 def _checked(cursor: duckdb.DuckDBPyConnection, file: Path, records: _Records) -> _Records:
-    """The records again. Raises Invalid when there is none, or one that is no object."""
-    counts = f"SELECT COUNT(*), COUNT(*) FILTER (WHERE json_type(json) = 'OBJECT') FROM ({records.query})"
-    every, objects = cursor.sql(counts).fetchall()[0]
+    """The records again. Raises Invalid when there is none, one that is no object, or one that is not strict JSON."""
+    counts = (
+        f"SELECT COUNT(*), COUNT(*) FILTER (WHERE json_type(json) = 'OBJECT'), bool_or({TRAILING_COMMA}) "
+        f"FROM ({records.query})"
+    )
+    every, objects, has_trailing_comma = cursor.sql(counts).fetchall()[0]
+    if has_trailing_comma and (problem := explain(file, is_lines=records.format == "jsonl")):
+        raise problem
     if every != objects:
         raise explain(file, is_lines=records.format == "jsonl") or Invalid(
             f"{every - objects:,} of {every:,} values are not objects.", hint=OBJECTS_HINT
@@ -117,7 +133,10 @@ def _document(cursor: duckdb.DuckDBPyConnection, file: Path, plan: IntakePlan) -
             hint="Save it as JSON Lines: one object per line.",
         )
     whole = _objects(file, "unstructured", limit=max(size + 16, LINE_LIMIT))
-    documents = cursor.sql(f"SELECT COUNT(*) FROM ({whole})").fetchall()[0][0]
+    counts = f"SELECT COUNT(*), bool_or({TRAILING_COMMA}) FROM ({whole})"
+    documents, has_trailing_comma = cursor.sql(counts).fetchall()[0]
+    if has_trailing_comma and (problem := explain(file, is_lines=False)):
+        raise problem
     if documents > 1:  # objects one after the other, each over several lines
         return _checked(cursor, file, _Records(whole, "json"))
     lists = (
@@ -159,7 +178,8 @@ def _table(cursor: duckdb.DuckDBPyConnection, records: _Records, plan: IntakePla
     columns = _columns(cursor, source, names.names)
     rows = f"SELECT {', '.join(f'{column.text} AS {quoted(column.name)}' for column in columns)} FROM ({source})"
     candidates = {column.name: () if column.name in kept else _candidates(column.kinds) for column in columns}
-    types = column_types(cursor, rows, candidates)
+    found = column_types(cursor, rows, candidates)
+    types = found.types
     nested = [column for column in columns if column.kinds == NESTED and column.name not in kept]
     shapes = _shapes(cursor, source, nested)
     chosen = ", ".join(
@@ -167,7 +187,7 @@ def _table(cursor: duckdb.DuckDBPyConnection, records: _Records, plan: IntakePla
         for column in columns
     )
     query = f"SELECT {chosen} FROM ({source})"
-    notes = (*records.notes, *names.notes, *_mixed_notes(columns), *_shape_notes(nested, shapes))
+    notes = (*records.notes, *names.notes, *found.notes, *_mixed_notes(columns), *_shape_notes(nested, shapes))
     described = columns_of(cursor, query, names.originals)
     return TableReading(records.format, query, described, notes, records.parts)
 
@@ -237,19 +257,21 @@ def _candidates(kinds: int) -> tuple[str, ...]:
 def _shapes(cursor: duckdb.DuckDBPyConnection, source: str, columns: Sequence[_Column]) -> dict[str, str]:
     """The structure of each nested column in DuckDB's JSON notation; none for values that differ in shape.
 
-    Numbers of 19 digits and more have no type that keeps them beside smaller ones, so that they count as different.
+    Numbers of 19 digits and more have no type that keeps them beside smaller ones, nor has a DOUBLE all whole numbers
+    of 16, so that they count as different.
     """
     shapes: dict[str, str] = {}
     for start in range(0, len(columns), GROUP):
         group = columns[start : start + GROUP]
         asked = ", ".join(
-            f"json_group_structure({quoted(column.name)}), "
-            f"bool_or(regexp_matches(CAST({quoted(column.name)} AS VARCHAR), '[0-9]{{19}}'))"
-            for column in group
+            f"json_group_structure({value}), bool_or({PAST_BIGINT.format(value=value)}), "
+            f"bool_or({WHOLE_PAST_DOUBLE.format(value=value)})"
+            for value in (quoted(column.name) for column in group)
         )
         found = cursor.sql(f"SELECT {asked} FROM ({source})").fetchall()[0]
-        for column, structure, has_large in zip(group, found[0::2], found[1::2], strict=True):
-            if structure and not has_large and (shape := _agreed(json.loads(structure))) is not None:
+        for column, structure, *are_large in zip(group, found[0::3], found[1::3], found[2::3], strict=True):
+            is_kept = not (are_large[0] or (are_large[1] and '"DOUBLE"' in (structure or "")))
+            if structure and is_kept and (shape := _agreed(json.loads(structure))) is not None:
                 shapes[column.name] = json.dumps(shape, ensure_ascii=False)
     return shapes
 
@@ -283,11 +305,12 @@ def _mixed_notes(columns: Sequence[_Column]) -> list[str]:
 
 def _shape_notes(nested: Sequence[_Column], shapes: Mapping[str, str]) -> list[str]:
     other = [column.name for column in nested if column.name not in shapes]
-    return [f"{_named(other)} nested values of different shapes and became JSON text."] if other else []
+    return (
+        [f"{_named(other)} nested values of different shapes or numbers of many digits and became JSON text."]
+        if other
+        else []
+    )
 
 
 def _named(names: Sequence[str]) -> str:
-    if len(names) == 1:
-        return f"“{names[0]}” has"
-    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
-    return f"{', '.join(f'“{name}”' for name in names[:5])}{more} have"
+    return f"{listed(names)} {'has' if len(names) == 1 else 'have'}"

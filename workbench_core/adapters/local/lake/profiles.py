@@ -6,16 +6,19 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeAlias
 from uuid import uuid4
 
 from sqlglot import exp
 
+from workbench_core.adapters.lake_checks.terms import time_literal
 from workbench_core.adapters.lake_query import find_column
 from workbench_core.adapters.local.lake.carried_rows import CarriedRows
 from workbench_core.adapters.local.lake.engine import DIALECT
 from workbench_core.adapters.local.lake.text_shapes import LONGEST, Shape, most_common_shape
-from workbench_core.ports import Column, ColumnProfile
+from workbench_core.adapters.local.lake.watched import Steps
+from workbench_core.ports import Column, ColumnProfile, Watch
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,6 +28,7 @@ BINS = 20
 TOP = 20  # as many as a rule about a list of values is proposed for
 STORED_ROWS = 2_000_000  # rows up to which the columns of one statement are copied into a temporary table
 CHUNK = 20  # columns of one statement: more than this, and planning takes longer than reading
+STATEMENTS = 7  # about as many read a group of columns; what progress counts
 ARMS = 25  # queries put together to one statement
 EXACT_QUANTILES = 5_000_000  # rows up to which quantiles are exact; beyond it they are t-digest estimates
 COUNTED_VALUES = 1_000_000  # different values up to which they are grouped
@@ -55,37 +59,53 @@ class _Draft:
     def value(self) -> str:
         return exp.column(self.column.name, quoted=True).sql(dialect=DIALECT)
 
+    @property
+    def number(self) -> str:
+        """The value as a number; a time as seconds since 1970, and an endless one as none."""
+        return f"epoch({self.value})" if self.column.kind == "time" else f"CAST({self.value} AS DOUBLE)"
+
 
 def profile(
-    cursor: duckdb.DuckDBPyConnection, rows: exp.Select, columns: Sequence[Column], *, names: Sequence[str]
+    cursor: duckdb.DuckDBPyConnection,
+    rows: exp.Select,
+    columns: Sequence[Column],
+    *,
+    names: Sequence[str],
+    watch: Watch | None = None,
 ) -> list[ColumnProfile]:
     """Profile the columns of these names (none means all) over all rows.
 
     Numbers of rows, nulls, lengths and shares are exact. Different values are exact unless there are more than a
     million of them and the column is clearly not unique. Of nested and binary columns only nulls are counted.
+    Raises Stopped when `watch` says so.
     """
     carried = CarriedRows.of(rows)
     known = carried.known(columns)
     wanted = [find_column(name, known) for name in names] or known
-    reader = _Reader(cursor)
+    chunks = range(0, len(wanted), CHUNK)
+    steps = Steps(cursor, watch, total=STATEMENTS * (len(chunks) + 1))
+    reader = _Reader(steps)
     with reader.relation(_narrow(carried, wanted), stored=carried.is_costly) as whole:
         total = reader.count(whole)
-        drafts = [
-            _Draft(c, ColumnProfile(c.name, c.data_type, c.kind, rows=total, nulls=0, distinct=0)) for c in wanted
-        ]
-        for start in range(0, len(drafts) if total else 0, CHUNK):
+        drafts = [_Draft(column, _empty(column, total)) for column in wanted]
+        for number, start in enumerate(chunks if total else (), start=1):
+            steps.done = STATEMENTS * number  # some columns take fewer statements
             chunk = drafts[start : start + CHUNK]
             narrow = whole if carried.is_costly else _narrow(carried, [draft.column for draft in chunk])
             with reader.relation(narrow, stored=not carried.is_costly and total <= STORED_ROWS) as relation:
-                _fill(_Source(cursor, relation.sql(dialect=DIALECT)), chunk)
+                _fill(_Source(steps, relation.sql(dialect=DIALECT)), chunk)
     return [draft.profile for draft in drafts]
+
+
+def _empty(column: Column, rows: int) -> ColumnProfile:
+    return ColumnProfile(column.name, column.data_type, column.kind, rows=rows, nulls=0, distinct=0)
 
 
 def _fill(source: _Source, drafts: Sequence[_Draft]) -> None:
     _add_summaries(source, drafts)
     flat = [draft for draft in drafts if draft.column.kind not in ("nested", "binary") and draft.present]
     _add_values(source, flat)
-    _add_histograms(source, [draft for draft in flat if draft.column.kind == "number"])
+    _add_histograms(source, [draft for draft in flat if draft.column.kind in ("number", "time")])
     _add_shapes(source, [draft for draft in flat if draft.column.kind == "string"])
 
 
@@ -96,7 +116,7 @@ def _fill(source: _Source, drafts: Sequence[_Draft]) -> None:
 class _Reader:
     """What the statements read from."""
 
-    cursor: duckdb.DuckDBPyConnection
+    steps: Steps
 
     @contextmanager
     def relation(self, rows: exp.Select, *, stored: bool) -> Iterator[exp.Select]:
@@ -105,14 +125,15 @@ class _Reader:
             yield rows
             return
         name = f"profiled_{uuid4().hex}"
-        self.cursor.execute(f"CREATE TEMPORARY TABLE {name} AS {rows.sql(dialect=DIALECT)}")
         try:
+            self.steps.run(f"CREATE TEMPORARY TABLE {name} AS {rows.sql(dialect=DIALECT)}")
             yield exp.select("*").from_(exp.to_table(name))
         finally:
-            self.cursor.execute(f"DROP TABLE {name}")
+            self.steps.cursor.execute(f"DROP TABLE IF EXISTS {name}")
 
     def count(self, rows: exp.Select) -> int:
-        return int(self.cursor.sql(f"SELECT count(*) FROM ({rows.sql(dialect=DIALECT)})").fetchall()[0][0])
+        found = self.steps.read(f"SELECT count(*) FROM ({rows.sql(dialect=DIALECT)})")
+        return _whole(found.column(0)[0].as_py())
 
 
 def _narrow(rows: CarriedRows, columns: Sequence[Column]) -> exp.Select:
@@ -123,7 +144,7 @@ def _narrow(rows: CarriedRows, columns: Sequence[Column]) -> exp.Select:
 class _Source:
     """A relation, and the two ways it is read."""
 
-    cursor: duckdb.DuckDBPyConnection
+    steps: Steps
     rows: str
 
     @property
@@ -132,14 +153,14 @@ class _Source:
 
     def row(self, expressions: Iterable[str]) -> list[object]:
         """The values of aggregates over all rows."""
-        table = self.cursor.sql(f"SELECT {', '.join(expressions)} FROM {self.relation}").to_arrow_table()
+        table = self.steps.read(f"SELECT {', '.join(expressions)} FROM {self.relation}")
         return [table.column(place)[0].as_py() for place in range(table.num_columns)]
 
     def arms(self, queries: Sequence[str]) -> Iterator[Record]:
         """The rows of several queries with the same columns."""
         for start in range(0, len(queries), ARMS):
             together = " UNION ALL ".join(f"({query})" for query in queries[start : start + ARMS])
-            yield from self.cursor.sql(together).to_arrow_table().to_pylist()
+            yield from self.steps.read(together).to_pylist()
 
 
 # --- one aggregate over all columns ----------------------------------------------------------------------------------
@@ -165,17 +186,22 @@ def _summary(draft: _Draft) -> list[str]:
     least_and_most = [f"CAST(min({value}) AS VARCHAR)", f"CAST(max({value}) AS VARCHAR)"]
     if kind == "number":
         return shared + _number_summary(draft)
+    if kind == "time":
+        now = time_literal(datetime.now(UTC), draft.column).sql(dialect=DIALECT)
+        ends = [f"{end}({draft.number})" for end in ("min", "max")]
+        return [*shared, *least_and_most, *ends, f"count(*) FILTER ({value} > {now})"]
     if kind == "string":
         text = f"CAST({value} AS VARCHAR)"
         ends = [f"left({end}({text}), {TEXT_LIMIT})" for end in ("min", "max")]
         lengths = [f"{measure}(length({text}))" for measure in ("min", "max", "avg")]
-        return [*shared, *ends, f"count(*) FILTER ({text} = '')", *lengths]
+        blank = f"count(*) FILTER ({text} <> '' AND trim({text}, ' ') = '')"  # what a check trims
+        return [*shared, *ends, f"count(*) FILTER ({text} = '')", blank, *lengths]
     return shared + least_and_most
 
 
 def _number_summary(draft: _Draft) -> list[str]:
     value = draft.value
-    number = f"CAST({value} AS DOUBLE)"
+    number = draft.number
     is_inexact = draft.column.data_type.upper() in ("DOUBLE", "FLOAT", "REAL")
     finite = f"FILTER (abs({number}) < {FINITE})" if is_inexact else ""
     quantile = "quantile_cont" if draft.profile.rows <= EXACT_QUANTILES else "approx_quantile"
@@ -197,25 +223,30 @@ def _read_number(draft: _Draft, found: Sequence[object]) -> None:
 
 
 def _read_string(draft: _Draft, found: Sequence[object]) -> None:
-    least, most, empty, shortest, longest, mean = found
+    least, most, empty, blank, shortest, longest, mean = found
     draft.profile = replace(
-        draft.profile, minimum=_text(least), maximum=_text(most), empty=_whole(empty), shortest=_whole(shortest),
-        longest=_whole(longest), mean_length=_decimal(mean),
+        draft.profile, minimum=_text(least), maximum=_text(most), empty=_whole(empty), blank=_whole(blank),
+        shortest=_whole(shortest), longest=_whole(longest), mean_length=_decimal(mean),
     )  # fmt: skip
 
 
 def _read_ends(draft: _Draft, found: Sequence[object]) -> None:
     least, most = (_text(end) for end in found)
-    if draft.column.kind == "time":
-        least, most = (end and end.replace(" ", "T") for end in (least, most))
     draft.profile = replace(draft.profile, minimum=least, maximum=most)
+
+
+def _read_time(draft: _Draft, found: Sequence[object]) -> None:
+    least, most, low, high, ahead = found
+    draft.low, draft.high = _decimal(low) or 0.0, _decimal(high) or 0.0
+    first, last = (text and text.replace(" ", "T") for text in (_text(least), _text(most)))
+    draft.profile = replace(draft.profile, minimum=first, maximum=last, ahead=_whole(ahead))
 
 
 READERS: dict[str, Callable[[_Draft, Sequence[object]], None]] = {
     "number": _read_number,
     "string": _read_string,
     "boolean": _read_ends,
-    "time": _read_ends,
+    "time": _read_time,
 }
 
 
@@ -261,7 +292,7 @@ def _top_values(source: _Source, place: int, value: str) -> str:
 
 
 def _add_histograms(source: _Source, drafts: Sequence[_Draft]) -> None:
-    """Bins of one width between the least and the greatest number; values that are not finite are left out."""
+    """Bins of one width between the least and the greatest value; numbers and times without end are left out."""
     arms = [_bins(source, place, draft) for place, draft in enumerate(drafts) if draft.profile.minimum is not None]
     found: dict[int, dict[int, int]] = {}
     for record in source.arms(arms):
@@ -275,7 +306,7 @@ def _add_histograms(source: _Source, drafts: Sequence[_Draft]) -> None:
 
 
 def _bins(source: _Source, place: int, draft: _Draft) -> str:
-    number = f"CAST({draft.value} AS DOUBLE)"
+    number = draft.number
     low, width = f"CAST('{draft.low!r}' AS DOUBLE)", f"CAST('{(draft.high - draft.low) / BINS!r}' AS DOUBLE)"
     bin = f"least(CAST(floor(({number} - {low}) / {width}) AS INTEGER), {BINS - 1})" if draft.high > draft.low else "0"
     return (

@@ -85,6 +85,16 @@ def _refused(check: RowCheck, error: duckdb.Error) -> Invalid:
     )
 
 
+def distinct_texts(cursor: duckdb.DuckDBPyConnection, rows: exp.Select, column: str, *, limit: int) -> list[str]:
+    """The different values of a column over these rows as text, in order; nulls are left out."""
+    name = exp.column(column, quoted=True)
+    text = exp.cast(name.copy(), "text")
+    values = CarriedRows.of(rows).with_columns([column]).subquery()
+    query = exp.select(exp.alias_(text, "value")).distinct().from_(values)
+    query = query.where(exp.not_(exp.Is(this=name, expression=exp.Null()))).order_by("value").limit(limit)
+    return [str(value) for (value,) in cursor.sql(query.sql(dialect=DIALECT)).fetchall()]
+
+
 # --- a run -----------------------------------------------------------------------------------------------------------
 
 

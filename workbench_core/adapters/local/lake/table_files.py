@@ -11,24 +11,38 @@ from tempfile import TemporaryDirectory
 import duckdb
 
 from workbench_core.adapters.local.lake.column_names import repaired
-from workbench_core.adapters.local.lake.csv_tables import DELIMITERS, read_csv_file
+from workbench_core.adapters.local.lake.csv_delimiters import DELIMITERS
+from workbench_core.adapters.local.lake.csv_tables import read_csv_file
 from workbench_core.adapters.local.lake.engine import DIALECT, connect, first_line, reader
 from workbench_core.adapters.local.lake.excel_tables import read_worksheet, unpack_worksheet
 from workbench_core.adapters.local.lake.json_tables import read_json_file
+from workbench_core.adapters.local.lake.line_ends import one_line_end
 from workbench_core.adapters.local.lake.table_readings import TableReading, columns_of, known_text_columns, utf8_text
 from workbench_core.adapters.local.lake.value_types import literal, quoted
 from workbench_core.errors import Invalid
-from workbench_core.ports import TABLE_ENDINGS, FileInspection, IntakePlan
+from workbench_core.ports import (
+    MAX_STREAMED_BYTES,
+    MAX_WHOLE_BYTES,
+    STREAMED_ENDINGS,
+    TABLE_ENDINGS,
+    FileInspection,
+    IntakePlan,
+)
 
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
 EXCEL_ENDINGS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 PARQUET_ENDINGS = (".parquet",)
-MAX_TABLE_BYTES = 500_000_000
 SHOWN_ROWS = 20
 
 
-def check_file(file: Path, *, original_name: str, max_bytes: int = MAX_TABLE_BYTES) -> None:
-    """Raise Invalid for a file that is too large, empty, or no table by its name."""
+def limit_of(original_name: str) -> int:
+    """The bytes that a file may have, by its format."""
+    return MAX_STREAMED_BYTES if _ending(original_name) in STREAMED_ENDINGS else MAX_WHOLE_BYTES
+
+
+def check_file(file: Path, *, original_name: str, max_bytes: int | None = None) -> None:
+    """Raise Invalid for a file that is too large (None: for its format), empty, or no table by its name."""
+    max_bytes = limit_of(original_name) if max_bytes is None else max_bytes
     if not file.is_file():
         raise Invalid(f"“{original_name}” is not there.", hint="Choose the file again.")
     size = file.stat().st_size
@@ -46,9 +60,7 @@ def check_file(file: Path, *, original_name: str, max_bytes: int = MAX_TABLE_BYT
         )
 
 
-def inspect_file(
-    file: Path, *, original_name: str, plan: IntakePlan, max_bytes: int = MAX_TABLE_BYTES
-) -> FileInspection:
+def inspect_file(file: Path, *, original_name: str, plan: IntakePlan, max_bytes: int | None = None) -> FileInspection:
     """What a file would become, with its first rows; nothing is written. Raises Invalid like `write_parquet`."""
     from workbench_core.adapters.local.lake.frames import to_frame
 
@@ -83,20 +95,28 @@ def _reading(
     """A connection that can read the file (and write into the folder), and the file as a query on it."""
     ending, folders = _ending(original_name), [folder] if folder else []
     if ending in PARQUET_ENDINGS:
-        with connect(folders=folders, files=[file]) as connection:
-            yield connection, _parquet(connection, file, plan)
+        from workbench_core.adapters.local.lake.parquet_decimals import exact_decimals
+
+        with exact_decimals(file) as (exact, notes), connect(folders=folders, files=[exact]) as connection:
+            table = _parquet(connection, exact, plan)
+            yield connection, replace(table, notes=(*notes, *table.notes))
     elif ending in EXCEL_ENDINGS:
         with TemporaryDirectory(prefix="workbench-sheet-") as unpacked:
             cells = Path(unpacked).resolve() / "cells.csv"
             workbook = cells.with_name(f"workbook{ending}")  # the reader goes by the ending
             workbook.symlink_to(file)
-            sheet = unpack_worksheet(workbook, cells, part=plan.part)
+            sheet = unpack_worksheet(workbook, cells, plan=plan)
             with connect(folders=folders, files=[cells]) as connection:
                 yield connection, read_worksheet(connection, cells, sheet, plan=plan)
     else:
-        with utf8_text(file, plan) as (text, notes), connect(folders=folders, files=[text]) as connection:
+        is_csv = ending not in JSON_ENDINGS
+        with (
+            utf8_text(file, plan) as (converted, notes),
+            one_line_end(converted, is_wanted=is_csv) as (text, more),
+            connect(folders=folders, files=[text]) as connection,
+        ):
             table = _of_text(connection, text, original_name=original_name, plan=plan)
-            yield connection, replace(table, notes=(*notes, *table.notes))
+            yield connection, replace(table, notes=(*notes, *more, *table.notes))
 
 
 def _of_text(

@@ -43,7 +43,7 @@ def known_text_columns(plan: IntakePlan, names: tuple[str, ...]) -> frozenset[st
     unknown = [name for name in plan.text_columns if name not in names]
     if unknown:
         raise Invalid(f"The file has no column “{unknown[0]}”.", hint="Look at the file again.")
-    return frozenset(plan.text_columns)
+    return frozenset((*plan.text_columns, *(name for name in plan.text_where_there if name in names)))
 
 
 @contextmanager

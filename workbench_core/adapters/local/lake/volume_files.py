@@ -1,17 +1,17 @@
-"""The files of a volume: paths that cannot leave it, writing all or none, listing and reading."""
+"""The files of a volume: paths that cannot leave it, writing, listing and reading."""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from workbench_core.adapters.local.lake.folders import Place, scratch
-from workbench_core.errors import Invalid, NotFound
+from workbench_core.adapters.local.lake.folders import Place
+from workbench_core.errors import AlreadyExists, Invalid, NotFound
 from workbench_core.ports import Column, FileEntry
 
 if TYPE_CHECKING:
@@ -22,57 +22,97 @@ NAME_LIMIT = 255  # bytes of one name in it, what file systems allow
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 FORBIDDEN = re.compile(rf"{UNPRINTABLE.pattern}|\\|^[A-Za-z]:")
 COLUMNS = (
-    Column("path", "VARCHAR", "string", "Path below the volume; identifies the file"),
+    Column("path", "VARCHAR", "string", "Path below the folder; identifies the file"),
     Column("name", "VARCHAR", "string", "File name"),
     Column("size_bytes", "BIGINT", "number", "Size in bytes"),
     Column("modified_at", "TIMESTAMP WITH TIME ZONE", "time", "Last change"),
 )
 
 
-def write_files(volume: Place, files: Mapping[str, bytes | Path]) -> None:
-    """Write files, given by content or by where they lie, into a volume and create it when missing.
+def stage(staging: Path, volume: Place, files: Mapping[str, bytes | Path]) -> None:
+    """Write files, given by content or by where they lie, into a new folder `staging` outside the volume.
 
-    Everything is written beside the volume first and only then moved into it. A file of the same path is replaced.
     Raises Invalid for a path that leaves the volume.
     """
     paths = {path: _parts(path) for path in files}
     _check_no_file_is_folder(paths)
     for path, parts in paths.items():
         _check_target(volume.path, path, parts)
-    with scratch(volume) as staging:
-        staging.mkdir()
-        for path, data in files.items():
-            written = staging.joinpath(*paths[path])
-            written.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(data, Path):
-                shutil.copyfile(data, written)
-            else:
-                written.write_bytes(data)
-        if not volume.path.exists():
-            staging.rename(volume.path)
-            return
-        for parts in paths.values():
-            target = volume.path.joinpath(*parts)
+    staging.mkdir()
+    for path, data in files.items():
+        written = staging.joinpath(*paths[path])
+        written.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(data, Path):
+            shutil.copyfile(data, written)
+        else:
+            written.write_bytes(data)
+
+
+def check_new(volume: Place, files: Iterable[str]) -> None:
+    """Raise AlreadyExists when a file of one of these paths is in the volume."""
+    taken = sorted(path for path in files if volume.path.joinpath(*_parts(path)).exists())
+    if taken:
+        more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+        raise AlreadyExists(
+            f"“{taken[0]}”{more} is in “{volume.name}” already.", hint="Rename the file or choose another folder."
+        )
+
+
+def move_in(staging: Path, volume: Place, files: Iterable[str]) -> None:
+    """Move staged files into the volume; a file of the same path is replaced. After an error all is as it was.
+
+    Every file is whole at any time; a process that is killed may have moved some of them only.
+    """
+    replaced = staging.with_suffix(".gone")
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for number, path in enumerate(files):
+            parts = _parts(path)
+            target, former = volume.path.joinpath(*parts), replaced / str(number)
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.exists():
+                replaced.mkdir(exist_ok=True)
+                shutil.copyfile(target, former)  # not moved away: there is no moment without the file
+            moved.append((target, former))
             staging.joinpath(*parts).replace(target)
+    except BaseException:
+        for target, former in reversed(moved):
+            if former.exists():
+                former.replace(target)
+            else:
+                target.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def list_files(volume: Path) -> list[FileEntry]:
     """All files below a folder by path; links are left out, because they may lead outside."""
-    entries = [
-        FileEntry(file[0], file[1].st_size, datetime.fromtimestamp(file[1].st_mtime, tz=UTC))
-        for file in _walk(volume, "")
-    ]
-    return sorted(entries, key=lambda entry: entry.path)
+    found = ((path, child.stat(follow_symlinks=False)) for path, child in _walk(volume, ""))
+    return [_entry(path, status) for path, status in sorted(found, key=lambda each: each[0])]
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+def list_paths(volume: Path) -> list[str]:
+    """The paths of `list_files` alone: a third of the time."""
+    return sorted(path for path, _ in _walk(volume, ""))
+
+
+def file_entry(volume: Place, path: str) -> FileEntry:
+    """One file. Raises Invalid for a path outside the volume, NotFound."""
+    return _entry(path, _there(volume, path).stat())
+
+
+def _entry(path: str, status: os.stat_result) -> FileEntry:
+    return FileEntry(path, status.st_size, datetime.fromtimestamp(status.st_mtime, tz=UTC))
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
     with os.scandir(folder) as children:
         for child in children:
             if child.is_dir(follow_symlinks=False):
                 yield from _walk(folder / child.name, f"{prefix}{child.name}/")
             elif child.is_file(follow_symlinks=False) and not FORBIDDEN.search(child.name):
-                yield prefix + child.name, child.stat(follow_symlinks=False)
+                yield prefix + child.name, child
 
 
 def arrow_files(volume: Path) -> pa.Table:
@@ -104,11 +144,12 @@ def read_file(volume: Place, path: str, *, limit_bytes: int) -> bytes:
         raise NotFound(f"“{path}” cannot be read: {error.strerror}.", hint="Reload the list of files.") from error
 
 
-def read_start(volume: Place, path: str, *, size_bytes: int) -> bytes:
-    """The beginning of one file, however large it is. Raises Invalid for a path outside the volume, NotFound."""
+def read_start(volume: Place, path: str, *, size_bytes: int, offset: int = 0) -> bytes:
+    """So many bytes of one file, however large it is. Raises Invalid for a path outside the volume, NotFound."""
     target = _there(volume, path)
     try:
         with target.open("rb") as handle:
+            handle.seek(offset)
             return handle.read(size_bytes)
     except OSError as error:
         raise NotFound(f"“{path}” cannot be read: {error.strerror}.", hint="Reload the list of files.") from error
@@ -131,7 +172,7 @@ def _parts(path: str) -> tuple[str, ...]:
     parts = tuple(path.split("/"))
     if FORBIDDEN.search(path) or any(part in ("", ".", "..") for part in parts):
         raise Invalid(
-            f"“{UNPRINTABLE.sub('?', path[:200])}” is not a path inside a volume.",
+            f"“{UNPRINTABLE.sub('?', path[:200])}” is not a path inside a folder.",
             hint="Use a relative path such as boards/17.png, without .., backslashes or drive letters.",
         )
     if len(path) > PATH_LIMIT or any(len(part.encode()) > NAME_LIMIT for part in parts):
@@ -166,4 +207,4 @@ def _check_target(volume: Path, path: str, parts: tuple[str, ...]) -> None:
 def _check_no_link(volume: Path, path: str, parts: tuple[str, ...]) -> None:
     for length in range(len(parts) + 1):
         if volume.joinpath(*parts[:length]).is_symlink():
-            raise Invalid(f"“{path}” leads through a link.", hint="Files behind links are not part of a volume.")
+            raise Invalid(f"“{path}” leads through a link.", hint="Files behind links are not part of a folder.")

@@ -30,14 +30,14 @@ class Steps:
     total: int
     done: int = 0
 
-    def run(self, statement: exp.Expr) -> None:
+    def run(self, statement: exp.Expr | str) -> None:
         """Run a statement that gives nothing back. Raises Stopped when the watcher says so."""
-        sql = statement.sql(dialect=DIALECT)
+        sql = _text(statement)
         self._watched(lambda: self.cursor.execute(sql))
 
-    def read(self, query: exp.Expr) -> pa.Table:
+    def read(self, query: exp.Expr | str) -> pa.Table:
         """The result of a query. Raises Stopped when the watcher says so."""
-        sql = query.sql(dialect=DIALECT)
+        sql = _text(query)
         tables: list[pa.Table] = []
         self._watched(lambda: tables.append(self.cursor.sql(sql).to_arrow_table()))
         return tables[0]
@@ -62,7 +62,7 @@ class Steps:
                 if not goes_on:
                     self._interrupt(running.done)
         if not goes_on:
-            raise Stopped("The check was stopped.", hint="Run it again when you are ready.")
+            raise Stopped("The work was stopped.", hint="Run it again when you are ready.")
         running.result()
 
     def _share(self) -> float:
@@ -77,3 +77,7 @@ class Steps:
         while not is_done():
             self.cursor.interrupt()
             time.sleep(0.01)
+
+
+def _text(statement: exp.Expr | str) -> str:
+    return statement if isinstance(statement, str) else statement.sql(dialect=DIALECT)

@@ -71,10 +71,6 @@ class CheckFunction:
         """The names of the arguments that must be given."""
         return tuple(argument.name for argument in self.arguments if argument.is_required)
 
-    def argument(self, name: str) -> Argument | None:
-        """One of its arguments by name."""
-        return next((argument for argument in self.arguments if argument.name == name), None)
-
 
 _ALLOWED = Argument("allowed", "Allowed values", ArgumentKind.VALUES)
 _CASE = Argument("case_sensitive", "Upper and lower case differ", ArgumentKind.YES_NO, is_required=False, default=True)
@@ -84,9 +80,15 @@ _NULLS = Argument("allow_nulls", "No value passes", ArgumentKind.YES_NO, is_requ
 _RANGE = (Argument("min_limit", "From", ArgumentKind.LIMIT), Argument("max_limit", "To", ArgumentKind.LIMIT), _NULLS)
 _LIMIT = (Argument("limit", "Limit", ArgumentKind.LIMIT), _NULLS)
 _VOLUME = (Argument("volume", "Folder with the files", ArgumentKind.VOLUME),)
+_IMAGES = (
+    Argument(
+        "volume", "Folder with the images", ArgumentKind.VOLUME,
+        hint="Of images above 80 megapixels or 20 MB only the header is read.",
+    ),
+)  # fmt: skip
 _FORMAT_HINT = "Written as in Spark, e.g. yyyy-MM-dd; empty for the usual forms."
 
-FUNCTIONS: tuple[CheckFunction, ...] = (
+_FUNCTIONS = (
     CheckFunction("is_not_null", "Has a value", "{column} has a value"),
     CheckFunction(
         "is_not_empty", "Is not an empty text", "{column} is not an empty text{trim}", (_TRIM,), fits=("string",)
@@ -160,7 +162,7 @@ FUNCTIONS: tuple[CheckFunction, ...] = (
         (Argument("days", "Days", ArgumentKind.WHOLE), _NEGATE), fits=("time",),
     ),
     CheckFunction(
-        "is_data_fresh", "Is fresh", "{column} is at most {max_age_minutes} minutes older than {base}",
+        "is_data_fresh", "Is fresh", "{column} is at most {age} older than {base}",
         (
             Argument("max_age_minutes", "Greatest age in minutes", ArgumentKind.WHOLE),
             Argument("base_timestamp", "Counted from", ArgumentKind.LIMIT, is_required=False, hint="Empty for now."),
@@ -192,19 +194,20 @@ FUNCTIONS: tuple[CheckFunction, ...] = (
         is_in_dqx=False, reads_files=True,
     ),
     CheckFunction(
-        "image_readable", "Names a readable picture", "{column} names a picture in {volume} that can be read", _VOLUME,
+        "image_readable", "Names a readable image", "{column} names an image in {volume} that can be read", _IMAGES,
         fits=("string",), is_in_dqx=False, reads_files=True,
     ),
 )  # fmt: skip
-CATALOGUE: Mapping[str, CheckFunction] = {function.name: function for function in FUNCTIONS}
+CHECK_FUNCTIONS: Mapping[str, CheckFunction] = {function.name: function for function in _FUNCTIONS}
 
 
 def meaning_of(function: str, columns: Sequence[str], arguments: Mapping[str, Json]) -> str:
     """What a check demands, as one sentence without its full stop: “price lies between 0 and 100”."""
-    known = CATALOGUE[function]
+    known = CHECK_FUNCTIONS[function]
     words = {argument.name: _shown(arguments.get(argument.name, argument.default)) for argument in known.arguments}
     is_negated = arguments.get("negate") is True
     words |= {
+        "allowed": _values_shown(arguments.get("allowed")),
         "column": _columns_shown(columns, together=known.scope is Scope.COLUMNS),
         "matches": "does not match" if is_negated else "matches",
         "meets": "fails" if is_negated else "meets",
@@ -212,6 +215,7 @@ def meaning_of(function: str, columns: Sequence[str], arguments: Mapping[str, Js
         "older": "not more than" if is_negated else "more than",
         "needed": ", and is there" if arguments.get("allow_nulls") is False else "",
         "length": _length_shown(arguments.get("min_length"), arguments.get("max_length")),
+        "age": _age_shown(arguments.get("max_age_minutes")),
         "base": _shown(arguments.get("base_timestamp")) or "now",
         "trim": "; blanks count as empty" if arguments.get("trim_strings") else "",
         "nulls": ", and at most one row is without" if arguments.get("nulls_distinct") is False else "",
@@ -224,7 +228,7 @@ def meaning_of(function: str, columns: Sequence[str], arguments: Mapping[str, Js
 
 def argument_problems(function: str, arguments: Mapping[str, Json]) -> Iterator[str]:
     """What is wrong with the arguments of a known function, as sentences."""
-    known = CATALOGUE[function]
+    known = CHECK_FUNCTIONS[function]
     names = [argument.name for argument in known.arguments]
     for name in arguments:
         if name not in names:
@@ -294,6 +298,13 @@ def _shown(value: Json) -> str:
     return "" if value is None else str(value)
 
 
+def _values_shown(values: Json) -> str:
+    """Values of a list, texts in quotes: without them an empty one, or one with a comma, could not be told."""
+    if not isinstance(values, list):
+        return _shown(values)
+    return _shown([f"“{value}”" if isinstance(value, str) else value for value in values])
+
+
 def _columns_shown(columns: Sequence[str], *, together: bool) -> str:
     if together and len(columns) > 1:
         return f"the combination of {', '.join(columns)}"
@@ -304,6 +315,12 @@ def _length_shown(low: Json, high: Json) -> str:
     if low is None or high is None:
         return f"at most {high}" if low is None else f"at least {low}"
     return f"{low} to {high}"
+
+
+def _age_shown(minutes: Json) -> str:
+    """Minutes in whole days where they are some."""
+    days, rest = divmod(int(str(minutes)), 1440) if _is_whole(minutes) else (0, 1)
+    return f"{days:,} days" if days > 1 and not rest else f"{_shown(minutes)} minutes"
 
 
 def _format_shown(value: Json) -> str:
