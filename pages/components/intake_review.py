@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -46,6 +46,8 @@ from workbench_core.text_encodings import TITLES
 
 BECOMES = {"table": "A table", "file": "A file in a folder"}
 PART_NAMES = {"excel": "Worksheet", "json": "List"}
+DELIMITERS: Mapping[str, str] = {"As recognised": "", "Commas": ",", "Semicolons": ";", "Tabs": "\t", "Bars": "|"}
+DELIMITED_ENDINGS = (".csv", ".tsv", ".txt")
 FIRST_ROWS = {"As recognised": None, "Names of the columns": True, "Values": False}
 HEADER_ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson")
@@ -150,6 +152,8 @@ def _reading_choices(candidate: Candidate, *, is_open: bool = False) -> None:
         with st.expander("Read it differently", type="compact", expanded=is_open):
             if ending in HEADER_ENDINGS:
                 _header_choice(candidate)
+            if ending in DELIMITED_ENDINGS:
+                _delimiter_choice(candidate)
             if ending in TEXT_ENDINGS:
                 _encoding_choice(candidate)
 
@@ -164,6 +168,19 @@ def _header_choice(candidate: Candidate) -> None:
 
     st.segmented_control(
         "The first row", list(FIRST_ROWS), default="As recognised", required=True, key=key, on_change=choose
+    )
+
+
+def _delimiter_choice(candidate: Candidate) -> None:
+    """What separates the values of a row."""
+    path, key = PurePosixPath(candidate.file_name).name, candidate.key("delimiter")
+
+    def choose() -> None:  # other columns
+        delimiter = DELIMITERS[st.session_state.get(key) or "As recognised"]
+        decide(candidate, path, replace(plan_of(candidate, path), delimiter=delimiter, text_columns=()))
+
+    st.segmented_control(
+        "Values are separated by", list(DELIMITERS), default="As recognised", required=True, key=key, on_change=choose
     )
 
 

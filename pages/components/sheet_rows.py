@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +13,7 @@ from pages.components.errors import guard
 from pages.components.gallery import gallery
 from pages.components.grid import GridColumn, read_grid
 from pages.components.layout import empty_state
+from pages.components.quality_look import column_words
 from pages.components.records import cell_text, show_row
 from pages.components.sheet_pictures import address_of, places_in
 from pages.components.words import plain
@@ -55,13 +57,17 @@ def show_page(sheet: Sheet, rows: pd.DataFrame, *, first: int) -> None:
     for name, of_rows in places.items():
         addresses = [address_of(at) if at else value for at, value in zip(of_rows, shown[name], strict=True)]
         shown[name] = pd.Series(addresses, index=shown.index, dtype=object)
-    pinned = sheet.item_id_column
+    pinned, titles = sheet.item_id_column, column_words(sheet)
     chosen = read_grid(
         numbered(shown, first=first),
         key=f"data_rows_{sheet.id}_{sheet.row_version}",
         row_id=ROW,
         columns=[
-            grid_column(name, shown[name], is_picture=name in places, is_pinned=name == pinned) for name in columns
+            replace(
+                grid_column(name, shown[name], is_picture=name in places, is_pinned=name == pinned),
+                title=titles.get(name, name),
+            )
+            for name in columns
         ],
         selection="single",
         can_sort=False,

@@ -54,6 +54,11 @@ def add_source(page, name):
     return page
 
 
+def test_columns_of_a_join_are_called_by_their_own_name_where_that_is_enough(open_page, joined, grids):
+    open_page("data", sheet=joined.id, show="rows")
+    assert list(grids.rows("rows").columns)[:5] == ["flight_id", "tailnum · flights", "origin", "delay", "model"]
+
+
 # --- put together ----------------------------------------------------------------------------------------------------
 
 

@@ -166,6 +166,14 @@ def test_a_first_row_of_numbers_is_declared_to_be_names_or_values(open_page, wor
     assert "A table of **3 rows** and **2 columns**" in words_of(page)
 
 
+def test_a_person_says_what_separates_the_values(open_page, workbench, grids):
+    page = choose(open_page("data", view="add"), ("sales.csv", "Datum;Betrag, EUR\n2024-01-01;12,50\n".encode()))
+    assert list(grids.rows("intake_types").index) == ["Datum", "Betrag, EUR"]
+    choice = next(one for one in page.segmented_control if one.label == "Values are separated by")
+    choice.set_value("Commas").run()
+    assert list(grids.rows("intake_types").index) == ["Datum;Betrag", "EUR"]
+
+
 def test_how_large_files_may_be_is_told_before_one_is_chosen(open_page):
     assert "Up to 200 MB a file through the browser." in words_of(open_page("data", view="add"))
     assert "Parquet may have 20.0 GB" in words_of(open_page("data", **{"view": "add", "from": "server"}))
