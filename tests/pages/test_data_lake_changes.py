@@ -167,7 +167,7 @@ def test_a_first_row_of_numbers_is_declared_to_be_names_or_values(open_page, wor
 
 
 def test_a_person_says_what_separates_the_values(open_page, workbench, grids):
-    page = choose(open_page("data", view="add"), ("sales.csv", "Datum;Betrag, EUR\n2024-01-01;12,50\n".encode()))
+    page = choose(open_page("data", view="add"), ("sales.csv", b"Datum;Betrag, EUR\n2024-01-01;12,50\n"))
     assert list(grids.rows("intake_types").index) == ["Datum", "Betrag, EUR"]
     choice = next(one for one in page.segmented_control if one.label == "Values are separated by")
     choice.set_value("Commas").run()
