@@ -83,6 +83,8 @@ def test_from_a_profile_to_items_that_generation_leaves_out(app, workbench, made
     choose(app, "Suggested rules")
     person.sees("status is one of “closed”, “open”")
     person.press("Untick all")
+    expect(app.page.get_by_role("button", name="Untick all")).to_be_disabled()
+    app.settle()
     app.page.get_by_text("price has a value").click()
     person.press("Add 1 rule")
     person.sees("1 rule enabled")
