@@ -204,3 +204,15 @@ def test_an_archive_that_was_cut_short_by_a_kill_is_gone_at_the_next_start(tmp_p
         os.kill(process.pid, signal.SIGKILL)
     assert [entry.name for entry in LocalLake(tmp_path / "home").tables()] == ["demo.acme.before"]
     assert not leftovers(tmp_path)
+
+
+def test_what_a_dead_process_of_the_same_number_left_is_removed_too(tmp_path):
+    LocalLake(tmp_path / "home")
+    scratch = tmp_path / "home/lake/.scratch"
+    scratch.mkdir(exist_ok=True)
+    old, new = scratch / f"{os.getpid()}-old.part", scratch / f"{os.getpid()}-new.part"
+    for path in (old, new):
+        path.write_bytes(b"1")
+    os.utime(old, (0, 0))
+    LocalLake(tmp_path / "home")
+    assert not old.exists() and new.exists()

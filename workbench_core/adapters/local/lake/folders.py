@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -22,6 +23,7 @@ TABLE_ENDINGS = (".parquet", ".csv")
 SIDECAR_ENDING = ".meta.json"
 SCRATCH = ".scratch"  # below the lake: what is being written or removed; no name of a catalog begins with a dot
 DAMAGED_TAGS = ("CONFIDENTIAL", "PII")  # of data whose notes cannot be read: better too much than too little
+_STARTED_AT = time.time()
 DISK_HINT = "Check the free space and the permissions of the workbench's folder."
 
 
@@ -277,7 +279,7 @@ def journal(root: Path) -> Iterator[Callable[[str], None]]:
 def sweep(root: Path) -> None:
     """Remove what processes that are no more left half written, half removed, or without what belongs to it."""
     for path in (root / SCRATCH).glob("*-*.*"):
-        if not _is_running(int(path.name.split("-")[0])):
+        if not _is_of_somebody(path):
             if path.suffix == ".journal":
                 _take_back(root, path.read_text("utf-8").splitlines())
             _delete(path)
@@ -289,7 +291,11 @@ def _take_back(root: Path, names: Sequence[str]) -> None:
             remove(place)
 
 
-def _is_running(process: int) -> bool:
+def _is_of_somebody(path: Path) -> bool:
+    """Whether a running process works on a scratch path; in a container a new one often has the number of a dead one."""
+    process = int(path.name.split("-")[0])
+    if process == os.getpid():
+        return path.stat().st_mtime >= _STARTED_AT
     try:
         os.kill(process, 0)
     except ProcessLookupError:
