@@ -292,7 +292,7 @@ def _take_back(root: Path, names: Sequence[str]) -> None:
 
 
 def _is_of_somebody(path: Path) -> bool:
-    """Whether a running process works on a scratch path; in a container a new one often has the number of a dead one."""
+    """Whether a running process works on a scratch path; in containers a new one may have the number of a dead one."""
     process = int(path.name.split("-")[0])
     if process == os.getpid():
         return path.stat().st_mtime >= _STARTED_AT
