@@ -29,6 +29,7 @@ Data
     data_quality          rules on rows, runs that check them, the fix queue, what is set aside
 
 Generate and label
+    chat_models           the language models: prices, speed, and answers kept so that nothing is paid twice
     prompt_rendering      templates rendered in a sandbox, with bounded loops and output
     prompt_templates      versioned recipes that turn rows into prompts
     training_sheets       a template applied to a sheet: pre-flight, generation, review

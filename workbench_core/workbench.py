@@ -7,6 +7,7 @@ from functools import cached_property
 from workbench_core.alerts import Alerts
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.catalog import Catalog
+from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock, utc_now
 from workbench_core.data_quality import DataQuality
 from workbench_core.demo import Demo
@@ -60,11 +61,11 @@ class Workbench:
         return lake(self.settings)
 
     @cached_property
-    def chat_model(self) -> ChatModel:
-        """The language model that answers templates."""
-        from workbench_core.adapters.local.models import chat_model
+    def language_models(self) -> tuple[ChatModel, ...]:
+        """The language models as they are configured, the default one first."""
+        from workbench_core.adapters.local.models import chat_models
 
-        return chat_model(self.settings)
+        return chat_models(self.settings)
 
     @cached_property
     def embedder(self) -> Embedder:
@@ -125,6 +126,16 @@ class Workbench:
         )
 
     @cached_property
+    def chat_models(self) -> ChatModels:
+        """The language models, with the answers they gave."""
+        return ChatModels(self.store, self.language_models, self.clock)
+
+    @cached_property
+    def chat_model(self) -> ChatModel:
+        """The language model that answers when none is named."""
+        return self.chat_models.default
+
+    @cached_property
     def sheets(self) -> Sheets:
         """Pointers to source data."""
         return Sheets(self.store, self.lake, self.history, self.permissions, self.clock)
@@ -173,7 +184,7 @@ class Workbench:
             templates=self.prompt_templates,
             labels=self.canonical_labels,
             pairs=self.pairs,
-            chat_model=self.chat_model,
+            chat_models=self.chat_models,
             runs=self.runs,
             history=self.history,
             permissions=self.permissions,
@@ -345,9 +356,9 @@ class Workbench:
 
     def close(self) -> None:
         """End child processes that this process owns, and give back connections."""
-        for name in ("serving", "chat_model", "lake"):
-            part = self.__dict__.get(name)
-            if part is not None and hasattr(part, "close"):
+        parts = [self.__dict__.get("serving"), *self.__dict__.get("language_models", ()), self.__dict__.get("lake")]
+        for part in parts:
+            if hasattr(part, "close"):
                 part.close()
         self.store.close()
 

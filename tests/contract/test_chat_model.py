@@ -30,7 +30,7 @@ from tests.contract.openai_stub import (
 )
 from workbench_core.adapters.chat_completions import ChatCompletionsModel, ChatEndpoint
 from workbench_core.adapters.local import models
-from workbench_core.adapters.local.models import TinyLocalModel, Weights, chat_model
+from workbench_core.adapters.local.models import TinyLocalModel, Weights, chat_models
 from workbench_core.adapters.local.processes import PROJECT
 from workbench_core.errors import Invalid, NotAuthorized, Unavailable
 from workbench_core.ports import ChatAnswer, ChatModel, ChatOptions, Conversation, Message
@@ -460,9 +460,9 @@ def test_requests_to_this_machine_never_use_a_proxy(monkeypatch: pytest.MonkeyPa
 
 def test_the_settings_decide_who_answers_and_nobody_else_does(tmp_path: Path) -> None:
     home = {"WORKBENCH_HOME": str(tmp_path)}
-    assert chat_model(read_settings(home)).title == "tiny local model"
+    assert chat_models(read_settings(home))[0].title == "tiny local model"
     url = f"http://127.0.0.1:{free_port()}/v1"
-    configured = chat_model(read_settings({**home, "WORKBENCH_MODEL_URL": url, "WORKBENCH_MODEL_NAME": "qwen"}))
+    configured = chat_models(read_settings({**home, "WORKBENCH_MODEL_URL": url, "WORKBENCH_MODEL_NAME": "qwen"}))[0]
     assert configured.title == "qwen"
     assert "WORKBENCH_MODEL_URL" in configured.availability().hint
     assert not list((tmp_path).glob("run/model-server*"))

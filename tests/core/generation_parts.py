@@ -12,13 +12,14 @@ from pathlib import Path
 from workbench_core.adapters.local.lake import LocalLake
 from workbench_core.adapters.store import open_store
 from workbench_core.canonical_labels import CanonicalLabels
+from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock, utc_now
 from workbench_core.data_quality import DataQuality
 from workbench_core.errors import WorkbenchError
 from workbench_core.history import History
 from workbench_core.pairs import Pairs
 from workbench_core.permissions import Permissions
-from workbench_core.ports import Availability, ChatAnswer, ChatOptions, Conversation
+from workbench_core.ports import Availability, ChatAnswer, ChatOptions, Conversation, TokenPrice
 from workbench_core.prompt_templates import PromptTemplates, TemplateDraft
 from workbench_core.runs import Runs, Worker
 from workbench_core.sheets import SheetDraft, Sheets
@@ -42,6 +43,9 @@ class RuleModel:
     reason: str = ""
     name: str = "rule-model"
     title: str = "rule model"
+    price: TokenPrice | None = None
+    concurrency: int = 4
+    reads_pictures: bool = False
     asked: list[str] = field(default_factory=list)
     options: ChatOptions | None = None
 
@@ -81,6 +85,7 @@ class Parts:
         self.permissions = Permissions(self.store, self.history, clock, default_role="admin")
         self.runs = Runs(self.store, clock)
         shared = (self.history, self.permissions, clock)
+        self.chat_models = ChatModels(self.store, [self.model], clock)
         self.sheets = Sheets(self.store, self.lake, *shared)
         self.data_quality = DataQuality(
             self.store, self.lake, self.history, self.permissions, self.runs, clock,
@@ -96,7 +101,7 @@ class Parts:
             templates=self.templates,
             labels=self.labels,
             pairs=self.pairs,
-            chat_model=self.model,
+            chat_models=self.chat_models,
             runs=self.runs,
             history=self.history,
             permissions=self.permissions,

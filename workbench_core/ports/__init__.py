@@ -10,7 +10,15 @@ from workbench_core.ports.intake import (
     IntakePlan,
 )
 from workbench_core.ports.lake import Column, FileEntry, IdentifierCheck, Lake, Selection, TableEntry
-from workbench_core.ports.models import ChatAnswer, ChatModel, ChatOptions, Conversation, Embedder, Message
+from workbench_core.ports.models import (
+    ChatAnswer,
+    ChatModel,
+    ChatOptions,
+    Conversation,
+    Embedder,
+    Message,
+    TokenPrice,
+)
 from workbench_core.ports.quality import CheckCount, CheckReport, ColumnProfile, RowCheck, Watch
 from workbench_core.ports.relations import (
     ColumnRef,
@@ -98,6 +106,7 @@ __all__ = [
     "TableComparison",
     "TableEntry",
     "TimeWindow",
+    "TokenPrice",
     "Tracker",
     "Trainer",
     "TrainingEvent",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from workbench_core.ports.values import Availability, Json
@@ -14,34 +14,59 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One chat message; `role` is system, user or assistant."""
+    """One chat message; `role` is system, user or assistant.
+
+    `attachments` are pictures of the lake, each as volume and path: `catalog.schema.volume/folder/file.png`.
+    """
 
     role: str
     content: str
+    attachments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The messages of one question; `id` comes back with the answer."""
+    """The messages of one question; `id` comes back with the answer. `pictures` holds the bytes of attachments."""
 
     id: str
     messages: tuple[Message, ...]
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ChatOptions:
-    """How to answer. `schema` is a JSON Schema that the answer must follow; `choices` the only allowed answers."""
+    """How to answer. `schema` is a JSON Schema that the answer must follow; `choices` the only allowed answers.
+
+    With `asks_again` an answer that was kept from the same question is not taken.
+    """
 
     temperature: float = 0.0
     max_tokens: int = 256
     schema: Mapping[str, Json] | None = None
     choices: tuple[str, ...] = ()
     seed: int = 42
+    asks_again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrice:
+    """What a million tokens cost, going in and coming out."""
+
+    tokens_in: float
+    tokens_out: float
+    currency: str = "USD"
+
+    def cost(self, tokens_in: float, tokens_out: float) -> float:
+        """What so many tokens cost, in `currency`."""
+        return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """The answer to one conversation: either `text`, or `error` as a sentence. Times in milliseconds."""
+    """The answer to one conversation: either `text`, or `error` as a sentence. Times in milliseconds.
+
+    `is_repaired`: the model's JSON was broken and could be mended. `is_kept`: it was paid for earlier, not now.
+    """
 
     id: str
     text: str | None
@@ -49,13 +74,18 @@ class ChatAnswer:
     tokens_in: int = 0
     tokens_out: int = 0
     latency_ms: float = 0.0
+    is_repaired: bool = False
+    is_kept: bool = False
 
 
 class ChatModel(Protocol):
-    """A language model that answers chat messages."""
+    """A language model that answers chat messages. `name` tells it from all others that are configured."""
 
     name: str
     title: str  # what the person reads, e.g. "tiny local model"
+    price: TokenPrice | None  # None when it is not known
+    concurrency: int  # how many questions it works on at a time
+    reads_pictures: bool
 
     def availability(self) -> Availability:
         """Whether it can answer now; quick, and never raises."""

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from workbench_core import rows
-from workbench_core.canonical_labels import MAX_ANSWER, CanonicalLabel, CanonicalLabels
+from workbench_core.canonical_labels import CanonicalLabels
+from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock
 from workbench_core.data_quality import Quarantine
 from workbench_core.errors import BackendError, WorkbenchError
 from workbench_core.history import History
-from workbench_core.metrics import AnswerKind
-from workbench_core.pairs import ResponseSource, ReviewStatus, check_answer
-from workbench_core.ports import ChatAnswer, ChatModel, Conversation, Json, Lake, Message, Selection, Store, Value
+from workbench_core.ports import ChatAnswer, Conversation, Lake, Selection, Store
 from workbench_core.prompt_rendering import Renderer
 from workbench_core.prompt_templates import AnswerSource
 from workbench_core.runs import RunContext, RunStopped
 from workbench_core.sheets import Sheet, Sheets
-from workbench_core.training_sheets.items import Item, columns_of, render_items, usage_of_item
+from workbench_core.training_sheets.items import Item, columns_of, render_items
 from workbench_core.training_sheets.model import TrainingSheet, TrainingSheetStatus
+from workbench_core.training_sheets.pair_rows import PairRows
 from workbench_core.usage import UsageRules
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ class Generation:
         lake: Lake,
         sheets: Sheets,
         labels: CanonicalLabels,
-        chat_model: ChatModel,
+        chat_models: ChatModels,
         history: History,
         clock: Clock,
         quarantine: Quarantine,
@@ -80,7 +79,7 @@ class Generation:
         self._lake = lake
         self._sheets = sheets
         self._labels = labels
-        self._chat_model = chat_model
+        self._chat_models = chat_models
         self._history = history
         self._clock = clock
         self._load = load
@@ -146,7 +145,7 @@ class Generation:
             raise RunStopped
         if len(batch.items) < len(items):
             raise BackendError(
-                f"The {self._chat_model.title} left items without an answer.", hint="Resume the generation."
+                f"The {self._chat_models.default.title} left items without an answer.", hint="Resume the generation."
             )
         return len(batch.items)
 
@@ -178,7 +177,7 @@ class Generation:
         failure: BackendError | None = None
         try:
             for answer in (
-                self._chat_model.answer(
+                self._chat_models.default.answer(
                     questions,
                     options=plan.training_sheet.template.chat_options(),
                     cancelled=context.should_stop,
@@ -209,7 +208,14 @@ class Generation:
                 if item.item_ref not in existing
                 and (item.item_ref in labels or training_sheet.answer_source is not AnswerSource.CANONICAL)
             ]
-            builder = _PairRows(plan, labels, batch.answers, self._chat_model.name, self._clock)
+            builder = PairRows(
+                plan.training_sheet,
+                plan.sheet_rules,
+                labels,
+                batch.answers,
+                self._chat_models.default.name,
+                self._clock(),
+            )
             self._store.append("pairs", [builder.row(number, item) for number, item in numbered])
             self._labels.count_reuse([labels[item.item_ref].id for _, item in numbered if item.item_ref in labels])
             done = position + len(batch.items) - plan.start
@@ -285,119 +291,3 @@ class Generation:
                 id=training_sheet.id,
             )
             self._history.add("training_sheet", training_sheet.id, "fail", by=by, error=error)
-
-
-class _PairRows:
-    """Build the rows of one batch."""
-
-    def __init__(
-        self,
-        plan: _Plan,
-        labels: Mapping[str, CanonicalLabel],
-        answers: Mapping[str, ChatAnswer],
-        model_name: str,
-        clock: Clock,
-    ) -> None:
-        self._training_sheet = plan.training_sheet
-        self._sheet_rules = plan.sheet_rules
-        self._labels = labels
-        self._answers = answers
-        self._model_name = model_name
-        self._now = clock()
-
-    def row(self, number: int, item: Item) -> dict[str, Value]:
-        """The pair of an item at its position in the training sheet."""
-        training_sheet, label = self._training_sheet, self._labels.get(item.item_ref)
-        is_held_out = item.item_ref in training_sheet.options.held_out
-        rules = usage_of_item(self._sheet_rules, label, is_held_out=is_held_out)
-        return {
-            "id": f"{training_sheet.id}-{number}",
-            "training_sheet_id": training_sheet.id,
-            "sheet_id": training_sheet.sheet_id,
-            "item_ref": item.item_ref,
-            "sequence_number": number,
-            "variables": rows.to_json(item.variables),
-            "messages": _messages_json(item.messages),
-            **(self._hit(label) if label is not None else self._miss(item)),
-            **_usage_columns(rules),
-            "created_at": self._now,
-            "updated_at": self._now,
-        }
-
-    def _hit(self, label: CanonicalLabel) -> dict[str, Value]:
-        """The label answers and approves; a class that this template does not know is left to a person."""
-        template = self._training_sheet.template
-        verdict = check_answer(template, label.answer)
-        is_known = template.answer_kind is not AnswerKind.LABEL or not verdict.note
-        return {
-            "answer": verdict.answer,
-            "response_source": ResponseSource.CANONICAL.value,
-            "review_status": (ReviewStatus.APPROVED if is_known else ReviewStatus.PENDING).value,
-            "was_auto_approved": is_known,
-            "canonical_label_id": label.id,
-            "reviewed_by": label.labeled_by if is_known else "",
-            "reviewed_at": label.labeled_at if is_known else None,
-            "quality_score": verdict.quality_score,
-            "generation_error": "",
-            "generation_details": rows.to_json({"note": verdict.note}) if verdict.note else "{}",
-        }
-
-    def _miss(self, item: Item) -> dict[str, Value]:
-        answer, source, error, details = self._answer(item)
-        if len(answer) > MAX_ANSWER:
-            answer, error = "", f"The answer has {len(answer):,} characters, more than {MAX_ANSWER:,}."
-        verdict = check_answer(self._training_sheet.template, answer)
-        if verdict.note:
-            details = {**details, "note": verdict.note}
-        return {
-            "answer": verdict.answer,
-            "response_source": (source if verdict.answer else ResponseSource.EMPTY).value,
-            "review_status": ReviewStatus.PENDING.value,
-            "was_auto_approved": False,
-            "canonical_label_id": None,
-            "reviewed_by": "",
-            "reviewed_at": None,
-            "quality_score": verdict.quality_score,
-            "generation_error": error,
-            "generation_details": rows.to_json(details) if details else "{}",
-        }
-
-    def _answer(self, item: Item) -> tuple[str, ResponseSource, str, dict[str, Json]]:
-        """Answer, its source, what went wrong, and what to remember about it."""
-        if item.error:
-            return "", ResponseSource.EMPTY, item.error, {}
-        if self._training_sheet.answer_source is AnswerSource.EXISTING_COLUMN:
-            return item.column_answer, ResponseSource.IMPORTED, "", {}
-        answer = self._answers.get(item.item_ref)
-        if answer is None:
-            return "", ResponseSource.EMPTY, "", {}
-        details: dict[str, Json] = {
-            "model": self._model_name,
-            "latency_ms": round(answer.latency_ms, 1),
-            "tokens_in": answer.tokens_in,
-            "tokens_out": answer.tokens_out,
-        }
-        text = (answer.text or "").strip()
-        error = answer.error or ("" if text else "The model gave an empty answer.")
-        return text, ResponseSource.AI_GENERATED, error, details
-
-
-@lru_cache(maxsize=256)
-def _usage_columns(rules: UsageRules) -> dict[str, str]:
-    """The columns of usage rules; most pairs of a sheet share them."""
-    return rules.columns()
-
-
-def _messages_json(messages: Sequence[Message]) -> str:
-    """The messages as JSON; all but the last are the same for every item."""
-    parts = [*map(_fixed_message_json, messages[:-1]), *map(_message_json, messages[-1:])]
-    return f"[{', '.join(parts)}]"
-
-
-def _message_json(message: Message) -> str:
-    return rows.to_json({"role": message.role, "content": message.content})
-
-
-@lru_cache(maxsize=64)
-def _fixed_message_json(message: Message) -> str:
-    return _message_json(message)

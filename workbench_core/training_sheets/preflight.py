@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from workbench_core.canonical_labels import CanonicalLabels
+from workbench_core.chat_models import ChatModels
 from workbench_core.data_quality import Quarantine
 from workbench_core.errors import WorkbenchError
-from workbench_core.ports import ChatModel, IdentifierCheck, Lake, Selection
+from workbench_core.ports import IdentifierCheck, Lake, Selection
 from workbench_core.prompt_templates import (
     AnswerSource,
     PromptTemplate,
@@ -36,7 +37,7 @@ class PreflightCheck:
         sheets: Sheets,
         templates: PromptTemplates,
         labels: CanonicalLabels,
-        chat_model: ChatModel,
+        chat_models: ChatModels,
         quarantine: Quarantine,
     ) -> None:
         self._quarantine = quarantine
@@ -44,7 +45,7 @@ class PreflightCheck:
         self._sheets = sheets
         self._templates = templates
         self._labels = labels
-        self._chat_model = chat_model
+        self._chat_models = chat_models
 
     def propose_mapping(self, template_id: str, sheet_id: str) -> dict[str, str]:
         """A column for each placeholder whose name fits one; columns with a role come first."""
@@ -108,8 +109,8 @@ class PreflightCheck:
         if source is AnswerSource.AI_GENERATED:
             found = replace(
                 found,
-                model=self._chat_model.availability(),
-                model_title=self._chat_model.title,
+                model=self._chat_models.default.availability(),
+                model_title=self._chat_models.default.title,
                 model_calls=misses,
             )
         return replace(found, problems=tuple(_outcome_problems(found, source)))

@@ -6,13 +6,14 @@ from dataclasses import replace
 
 from workbench_core import rows
 from workbench_core.canonical_labels import CanonicalLabels
+from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock, new_id
 from workbench_core.data_quality import Quarantine
 from workbench_core.errors import ChangedByOthers, Conflict, Invalid, NotFound, NotPermitted
 from workbench_core.history import History
 from workbench_core.pairs import Pairs
 from workbench_core.permissions import Action, Permissions
-from workbench_core.ports import ChatModel, Lake, Store, Value
+from workbench_core.ports import Lake, Store, Value
 from workbench_core.prompt_templates import AnswerSource, PromptTemplates, TemplateStatus
 from workbench_core.runs import Run, RunContext, Runs
 from workbench_core.sheets import Sheet, Sheets
@@ -47,7 +48,7 @@ class TrainingSheets:
         templates: PromptTemplates,
         labels: CanonicalLabels,
         pairs: Pairs,
-        chat_model: ChatModel,
+        chat_models: ChatModels,
         runs: Runs,
         history: History,
         permissions: Permissions,
@@ -58,15 +59,15 @@ class TrainingSheets:
         self._sheets = sheets
         self._templates = templates
         self._pairs = pairs
-        self._chat_model = chat_model
+        self._chat_models = chat_models
         self._runs = runs
         self._history = history
         self._permissions = permissions
         self._clock = clock
         self._quarantine = Quarantine(store)
-        self._check = PreflightCheck(lake, sheets, templates, labels, chat_model, self._quarantine)
+        self._check = PreflightCheck(lake, sheets, templates, labels, chat_models, self._quarantine)
         self._generation = Generation(
-            store, lake=lake, sheets=sheets, labels=labels, chat_model=chat_model, history=history, clock=clock,
+            store, lake=lake, sheets=sheets, labels=labels, chat_models=chat_models, history=history, clock=clock,
             quarantine=self._quarantine, load=self.get,
         )  # fmt: skip
 
@@ -295,8 +296,8 @@ class TrainingSheets:
             "answer_column": request.answer_column if source is AnswerSource.EXISTING_COLUMN else "",
             "filter": self._accepted_filter(request, sheet),
             "row_limit": request.row_limit,
-            "model_title": self._chat_model.title if asks_model else "",
-            "model_name": self._chat_model.name if asks_model else "",
+            "model_title": self._chat_models.default.title if asks_model else "",
+            "model_name": self._chat_models.default.name if asks_model else "",
             "generation_options": options.to_json(),
             "is_test": template.status is TemplateStatus.DRAFT,
             "is_demo": request.is_demo,

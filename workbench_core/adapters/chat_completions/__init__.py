@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from workbench_core.adapters.chat_completions.batch import Batch
 from workbench_core.adapters.chat_completions.endpoint import ChatEndpoint, served_models
 from workbench_core.errors import WorkbenchError
-from workbench_core.ports import Availability, ChatAnswer, ChatOptions, Conversation
+from workbench_core.ports import Availability, ChatAnswer, ChatOptions, Conversation, TokenPrice
 
 __all__ = ["ChatCompletionsModel", "ChatEndpoint"]
 
@@ -24,6 +24,9 @@ class ChatCompletionsModel:
         self._endpoint = endpoint
         self.name = endpoint.model or urlsplit(endpoint.base_url).netloc
         self.title = title or self.name
+        self.price: TokenPrice | None = None
+        self.concurrency = endpoint.concurrency
+        self.reads_pictures = False
         self._checked_at = float("-inf")
         self._checked = Availability(is_ready=False)
 

@@ -121,7 +121,7 @@ def _asks_alike(request: TrainingRequest, example: TrainingExample) -> bool:
     from workbench_core.adapters.local.served_models import generator
 
     rendered = generator.messages_of(request.template, example.variables)
-    return [Message(**message) for message in rendered] == list(example.messages)
+    return [Message(message["role"], message["content"]) for message in rendered] == list(example.messages)
 
 
 # --- in the interpreter with PyTorch -------------------------------------------------------------------------------

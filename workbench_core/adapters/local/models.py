@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from workbench_core.adapters.chat_completions import ChatCompletionsModel, ChatEndpoint
 from workbench_core.adapters.local.processes import OwnedProcess
 from workbench_core.errors import Unavailable, WorkbenchError
-from workbench_core.ports import Availability, ChatAnswer, ChatModel, ChatOptions, Conversation, Embedder
+from workbench_core.ports import Availability, ChatAnswer, ChatModel, ChatOptions, Conversation, Embedder, TokenPrice
 from workbench_core.settings import Settings
 
 if TYPE_CHECKING:
@@ -103,6 +103,9 @@ class TinyLocalModel:
 
     name = GGUF.title
     title = "tiny local model"
+    price: TokenPrice | None = TokenPrice(0, 0)
+    concurrency = PARALLEL_ANSWERS
+    reads_pictures = False
 
     def __init__(self, home: Path, *, timeout_seconds: float = 120.0) -> None:
         self._home = home
@@ -198,10 +201,11 @@ class MiniLmEmbedder:
         return tokenizer
 
 
-def chat_model(settings: Settings) -> ChatModel:
-    """The configured endpoint when there is one, else the tiny local model; neither stands in for the other."""
+def chat_models(settings: Settings) -> tuple[ChatModel, ...]:
+    """The configured endpoint, when there is one, and the tiny local model; none ever stands in for another."""
+    tiny = TinyLocalModel(settings.home, timeout_seconds=settings.model_timeout_seconds)
     if not settings.model_url:
-        return TinyLocalModel(settings.home, timeout_seconds=settings.model_timeout_seconds)
+        return (tiny,)
     endpoint = ChatEndpoint(
         base_url=settings.model_url,
         model=settings.model_name,
@@ -210,7 +214,7 @@ def chat_model(settings: Settings) -> ChatModel:
         concurrency=settings.model_concurrency,
         hint=CONFIGURED_HINT,
     )
-    return ChatCompletionsModel(endpoint)
+    return (ChatCompletionsModel(endpoint), tiny)
 
 
 def embedder(settings: Settings) -> Embedder:
