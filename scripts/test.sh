@@ -22,4 +22,10 @@ install_debian_packages
 .venv/bin/ruff format --check --quiet .
 .venv/bin/mypy
 .venv/bin/lint-imports
-exec .venv/bin/python -m pytest "$@"
+[ $# -eq 0 ] || exec .venv/bin/python -m pytest "$@"
+
+# two processes for what may run beside other tests, then the rest by itself; both tell what they skip
+status=0
+.venv/bin/python -m pytest -n 2 --dist loadfile -m "not alone" || status=$?
+.venv/bin/python -m pytest -m alone || status=$?
+exit $status
