@@ -1,264 +1,90 @@
 """Write prompt templates, try them on real rows, publish and version them; `?template=<id>` opens one.
 
-`?status=` and `?search=` filter the list.
+`?show=` chooses the part of an open template and `?sheet=` the sheet that it is looked at on. `?status=`,
+`?label_type=`, `?search=` and `?page=` filter the list.
 """
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
-from pages.components.address import page_in_url, search_in_url
+from pages.components.address import choose_in_url
 from pages.components.errors import guard
-from pages.components.identity import current_user
-from pages.components.layout import empty_state, flash, page_header, status_badge
-from pages.components.records import show_messages
-from pages.components.template_form import (
-    KINDS,
-    answer_tab,
-    examples_tab,
-    opened,
-    prompt_tab,
-    show_placeholders,
-    show_problems,
-    typed,
-    version_key,
-)
-from pages.components.words import ago, plain, words
+from pages.components.layout import page_header
+from pages.components.rights import why_not
+from pages.components.template_actions import PARTS, act, draw_actions, part_of, troubled
+from pages.components.template_answer import answer_part, read_schema_text, schema_fault
+from pages.components.template_examples import examples_part
+from pages.components.template_form import opened, typed, version_key
+from pages.components.template_inputs import inputs_part
+from pages.components.template_list import show_list
+from pages.components.template_prompt import prompt_part
+from pages.components.template_settings import settings_part
+from pages.components.template_trial import trial_part
+from pages.components.template_versions import versions_part
+from pages.components.words import plain
 from workbench_core import cached
 from workbench_core.permissions import Action
-from workbench_core.prompt_templates import (
-    STARTERS,
-    PromptTemplate,
-    TemplateDraft,
-    TemplateStatus,
-    differences,
-    propose_mapping,
-)
+from workbench_core.prompt_templates import Problem, PromptTemplate, TemplateStatus
 
-PAGE_SIZE = 20
-TABS = ["Prompt", "Answer", "Examples", "Preview", "Versions"]
-FIELDS_OF_TAB = {
-    "Prompt": ("system_prompt", "user_prompt"),
-    "Answer": ("label_classes", "output_schema"),
-    "Examples": ("examples",),
-}
-BUTTONS = {"create_version": "New version"}
-ROLELESS = "Your role may read templates, but not change them."
-
-templates, user = cached.workbench().prompt_templates, current_user()
-may_edit = cached.workbench().permissions.allows(user, Action.EDIT_TEMPLATES)
-may_publish = cached.workbench().permissions.allows(user, Action.PUBLISH_TEMPLATES)
+templates = cached.workbench().prompt_templates
 
 
-def open_template(template_id: str, message: str = "") -> None:
-    """Go to one template, with a message when something was done."""
-    if message:
-        flash(message)
-    st.query_params["template"] = template_id
-    st.rerun()
-
-
-# --- list ----------------------------------------------------------------------------------------------------------
-
-
-def starter_buttons(place: str) -> None:
-    """One button for each starter; the new draft opens."""
-    for name, starter in STARTERS.items():
-        if st.button(name, key=f"prompt_templates_{place}_{name}", help=starter.description, disabled=not may_edit):
-            open_template(templates.create(starter, by=user).id, "Draft created. Change it to fit your data.")
-
-
-def show_list() -> None:
-    """All templates that match, last changed first."""
-    actions = page_header(
-        "Prompt templates", "Recipes that turn the rows of a sheet into questions and check the answers"
-    )
-    with actions, st.popover("New template", icon=":material/add:", type="primary", disabled=not may_edit):
-        st.caption("Start from")
-        starter_buttons("new")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.segmented_control(
-            "Status", [status.value for status in TemplateStatus], key="status", bind="query-params"
-        )
-        search = search_in_url("search", label="Search", placeholder="Search templates")
-    status = TemplateStatus(chosen) if chosen else None
-    total = templates.count(status=status, search=search)
-    if not total:
-        show_nothing(is_filtered=bool(chosen or search))
-        return
-    found = st.container()
-    offset = PAGE_SIZE * (page_in_url(-(-total // PAGE_SIZE)) - 1)
-    with found:
-        table(templates.find(status=status, search=search, limit=PAGE_SIZE, offset=offset))
-
-
-def show_nothing(*, is_filtered: bool) -> None:
-    """Say why the list is empty, with the one useful next step."""
-    if is_filtered:
-        empty_state("No template matches. Change the filter.", icon=":material/search_off:")
-        return
-    with empty_state("No prompt templates yet. Start from one of these:", icon=":material/edit_note:"):
-        starter_buttons("first")
-
-
-def table(found: list[PromptTemplate]) -> None:
-    """The templates as a table; a click opens one."""
-    frame = pd.DataFrame(
-        {
-            "Name": [template.name for template in found],
-            "Label type": [template.label_type for template in found],
-            "Answer": [KINDS[template.answer_kind] for template in found],
-            "Version": [template.version for template in found],
-            "Status": [words(template.status) for template in found],
-            "Changed": [ago(template.updated_at) for template in found],
-            "By": [template.updated_by for template in found],
-        }
-    )
-    state = st.dataframe(
-        frame,
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        key="prompt_templates_table",
-        alt="Prompt templates",
-    )
-    if state.selection.rows:
-        open_template(found[state.selection.rows[0]].id)
-
-
-# --- preview and versions ------------------------------------------------------------------------------------------
-
-
-def preview_tab(draft: TemplateDraft) -> None:
-    """The messages of the first rows of a chosen sheet."""
-    sheets = {sheet.id: sheet for sheet in cached.sheets()}
-    if not sheets:
-        with empty_state("There is no sheet to try this template on.", icon=":material/table_view:"):
-            if st.button("Make a sheet", key="prompt_templates_to_data"):
-                st.switch_page("data.py")
-        return
-    chosen = st.selectbox(
-        "Sheet",
-        list(sheets),
-        format_func=lambda sheet_id: sheets[sheet_id].name,
-        key="prompt_templates_sheet",
-        width=320,
-    )
-    columns = sheets[chosen].columns
-    proposed = propose_mapping(draft.placeholders, columns)
-    mapping: dict[str, str] = {}
-    with st.grid(min_column_width=200):
-        for name in draft.placeholders:
-            column = st.selectbox(
-                plain(name), columns, index=columns.index(proposed[name]) if name in proposed else None,
-                placeholder="Choose a column", key=f"prompt_templates_map_{chosen}_{name}",
-            )  # fmt: skip
-            mapping |= {name: column} if column else {}
-    for item in templates.preview(draft, chosen, mapping):
-        with st.container(border=True):
-            st.markdown(f"**Item {plain(item.item_ref)}**")
-            if item.error:
-                st.markdown(f":red[:material/error: {plain(item.error)}]")
-            if item.shortened:
-                st.caption(f"Cut because it is very long: {plain(', '.join(item.shortened))}.")
-            show_messages(item.messages)
-
-
-def versions_tab(template: PromptTemplate, known: list[PromptTemplate]) -> None:
-    """All versions of this template, and what differs between two."""
-    for version in known:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{version.version}**", width=70)
-            status_badge(version.status)
-            st.caption(f"{version.updated_by}, {ago(version.updated_at)}", width="stretch")
-            is_shown = version.id == template.id
-            if st.button("Shown" if is_shown else "Open", key=f"prompt_templates_open_{version.id}", disabled=is_shown):
-                open_template(version.id)
-    others = {version.id: version for version in known if version.id != template.id}
-    if not others:
-        st.caption("This is the only version.")
-        return
-    other = st.selectbox(
-        "Compare with",
-        list(others),
-        format_func=lambda key: others[key].version,
-        key=f"prompt_templates_other_{template.id}",
-        width=200,
-    )
-    st.caption(f"Lines with − are only in {others[other].version}, lines with + only in {template.version}.")
-    changes = differences(others[other], template)
-    for change in changes:
-        st.markdown(f"**{words(change.field)}**")
-        st.code("\n".join(change.lines), language="diff", wrap_lines=True)
-    if not changes:
-        st.caption("The two versions are the same.")
-
-
-# --- actions -------------------------------------------------------------------------------------------------------
-
-
-def draw_actions(template: PromptTemplate, draft: TemplateDraft, *, open_draft: PromptTemplate | None) -> str:
-    """The buttons that this template's state and the person's role allow; give the one that was pressed."""
-    is_changed = draft != template.draft
-    pressed = ""
-    if template.status is TemplateStatus.DRAFT and st.button(
-        "Save", key=f"save_{template.id}", type="primary" if is_changed else "secondary", disabled=not is_changed,
-        help=None if is_changed else "Everything is saved.",
-    ):  # fmt: skip
-        pressed = "save"
-    for action in template.actions:
-        if action == "create_version" and open_draft:
-            if st.button(f"Open draft {open_draft.version}", key=f"open_draft_{template.id}"):
-                open_template(open_draft.id)
-        elif action == "publish":
-            pressed = "publish" if publish_button(template, draft) else pressed
-        elif action == "delete":
-            with st.popover("Delete"):
-                st.markdown(f"Delete version {template.version} for good?")
-                pressed = "delete" if st.button("Delete it", key=f"delete_{template.id}") else pressed
-        elif st.button(BUTTONS.get(action, words(action)), key=f"{action}_{template.id}"):
-            pressed = action
-    return pressed
-
-
-def publish_button(template: PromptTemplate, draft: TemplateDraft) -> bool:
-    """Publish, or the reason why not yet."""
-    reason = ""
-    if not may_publish:
-        reason = "Your role may not publish templates."
-    elif draft != template.draft:
-        reason = "Save your changes first."
-    elif templates.lint(draft):
-        reason = "Solve the problems shown below first."
-    return st.button(
-        "Publish", key=f"publish_{template.id}", type="secondary" if reason else "primary", disabled=bool(reason),
-        help=reason or "A published version never changes; training sheets can be generated with it.",
+def show_template(template: PromptTemplate) -> None:
+    """One version: its editor, or the same fields read-only."""
+    refusal = why_not(Action.EDIT_TEMPLATES)
+    is_open = template.status is TemplateStatus.DRAFT and not refusal
+    st.button(
+        "All templates", key="prompt_templates_back", icon=":material/arrow_back:", type="tertiary",
+        on_click=st.query_params.clear,
     )  # fmt: skip
+    actions = page_header(
+        plain(template.name), f"Version {template.version} · label type {plain(template.label_type)}",
+        status=template.status, is_demo=template.is_demo,
+    )  # fmt: skip
+    message = st.container()
+    base = opened(template)
+    read_schema_text(base)
+    known = templates.versions(template.lineage_id)
+    problems = templates.lint(typed(base))
+    part = choose_in_url("Part", list(PARTS), key="show", default="prompt", titles=part_titles(problems, base))
+    with guard():
+        show_part(template, part, base, is_open=is_open)
+    draft = typed(base)  # after the part, whose tables say only while they are drawn what is typed in them
+    problems = templates.lint(draft)
+    with actions:
+        pressed = draw_actions(template, draft, base, known)
+    with message, guard():
+        show_changed_by_others(template)
+        show_state(template, problems, refusal, is_changed=draft != template.draft or bool(schema_fault(base)))
+        if pressed:
+            act(template, pressed, draft)
 
 
-def act(template: PromptTemplate, action: str, draft: TemplateDraft) -> None:
-    """Do what a button says; one service call."""
-    match action:
-        case "save":
-            seen = st.session_state[version_key(template)]
-            st.session_state[version_key(template)] = templates.update(
-                template.id, draft, by=user, row_version=seen
-            ).row_version
-            open_template(template.id, "Saved.")
-        case "create_version":
-            version = templates.create_version(template.id, by=user)
-            open_template(version.id, f"Draft {version.version} created.")
-        case "duplicate":
-            open_template(templates.duplicate(template.id, by=user).id, "Copy created.")
-        case "delete":
-            templates.delete(template.id, by=user)
-            flash(f"{template.name} {template.version} deleted.")
-            del st.query_params["template"]
-            st.rerun()
+def part_titles(problems: list[Problem], base: str) -> dict[str, str]:
+    """The names of the parts; a mark on those in which something is to solve."""
+    red = {part_of(problem) for problem in problems if not problem.is_warning}
+    red |= {"answer"} if schema_fault(base) else set()
+    return {part: f"{title} :red[:material/error:]" if part in red else title for part, title in PARTS.items()}
+
+
+def show_part(template: PromptTemplate, part: str, base: str, *, is_open: bool) -> None:
+    """The part that the address names."""
+    match part:
+        case "prompt":
+            prompt_part(template, base, is_open=is_open)
+        case "inputs":
+            inputs_part(template, base, is_open=is_open)
+        case "answer":
+            answer_part(base, is_open=is_open)
+        case "examples":
+            examples_part(base, is_open=is_open)
+        case "settings":
+            settings_part(base, is_open=is_open)
+        case "test":
+            trial_part(template, typed(base), templates.versions(template.lineage_id))
         case _:
-            moved = templates.move(template.id, action, by=user)
-            open_template(moved.id, f"{moved.name} {moved.version} is {moved.status} now.")
+            versions_part(template, templates.versions(template.lineage_id))
 
 
 def show_changed_by_others(template: PromptTemplate) -> None:
@@ -271,55 +97,18 @@ def show_changed_by_others(template: PromptTemplate) -> None:
         st.rerun()
 
 
-def show_template(template: PromptTemplate) -> None:
-    """One version: its editor, or the same fields read-only."""
-    is_open = template.status is TemplateStatus.DRAFT and may_edit
-    actions = page_header(
-        plain(template.name), f"Version {template.version} · label type {plain(template.label_type)}",
-        status=template.status, is_demo=template.is_demo,
-    )  # fmt: skip
-    message = st.container()
-    if st.button("All templates", key="prompt_templates_back", icon=":material/arrow_back:", type="tertiary"):
-        del st.query_params["template"]
-        st.rerun()
-    base = opened(template)
-    with message:
-        show_changed_by_others(template)
-    known = templates.versions(template.lineage_id)
-    tabs = st.tabs(TABS, key="prompt_templates_tab", on_change="rerun")
-    prompt, answer, examples, preview, versions = tabs
-    with prompt:
-        prompt_tab(base, is_open=is_open)
-    with answer:
-        answer_tab(base, is_open=is_open)
-    with examples:
-        examples_tab(base, is_open=is_open)
-    draft = typed(base)
-    problems = templates.lint(draft)
-    with prompt:
-        show_placeholders(draft)
-    for tab, names in zip(tabs, FIELDS_OF_TAB.values(), strict=False):
-        with tab:
-            show_problems(problems, *names)
-    with preview, guard():
-        if preview.open:
-            preview_tab(draft)
-    with versions:
-        if versions.open:
-            versions_tab(template, known)
-    with actions:
-        open_draft = next((version for version in known if version.status is TemplateStatus.DRAFT), None)
-        pressed = draw_actions(template, draft, open_draft=open_draft) if may_edit else ""
-    with message, guard():
-        if not may_edit:
-            st.caption(ROLELESS)
-        elif not is_open:
-            st.caption("A published or archived version never changes. To change it, make a new version.")
-        elif problems:
-            troubled = [tab for tab, names in FIELDS_OF_TAB.items() if any(p.field in names for p in problems)]
-            st.caption(f"Before this template can be published, something is to solve in: {', '.join(troubled)}.")
-        if pressed:
-            act(template, pressed, draft)
+def show_state(template: PromptTemplate, problems: list[Problem], refusal: str, *, is_changed: bool) -> None:
+    """Why this version cannot be changed, or what is left to do before it can be published."""
+    if refusal:
+        st.caption(f"{plain(refusal)} You can read it, and export it.")
+    elif template.status is not TemplateStatus.DRAFT:
+        st.caption("A published or archived version never changes. To change it, make a new version.")
+    else:
+        parts = troubled(problems)
+        said = ["Changes are not saved yet." if is_changed else "Everything is saved."]
+        if parts:
+            said.append(f"Before this template can be published, something is to solve in: {', '.join(parts)}.")
+        st.caption(" ".join(said))
 
 
 if template_id := st.query_params.get("template"):

@@ -94,7 +94,7 @@ def show_source(source: DemoSource) -> None:
 
 
 def show_parts() -> None:
-    """Every part with its readiness; the language model can be asked."""
+    """Every part with its readiness; the language models can be asked."""
     with st.spinner("Looking at the parts"):
         found = cached.parts()
     ready = [part for part in found if part.is_ready]
@@ -116,21 +116,21 @@ def show_part(part: Part) -> None:
         if not part.is_ready:
             st.markdown(plain(part.availability.reason))
             st.caption(plain(part.availability.hint))
-        if part.name == "chat_model":
+        if part.model_name:
             ask_model(part)
 
 
 def ask_model(part: Part) -> None:
-    """A real question to the language model, with its answer and the time it took."""
+    """A real question to a language model, with its answer and the time it took."""
     cannot = refusal or ("" if part.is_ready else part.availability.reason)
     asked = st.button(
-        "Ask a test question", key="settings_ask", icon=":material/chat:", disabled=bool(cannot),
+        "Ask a test question", key=f"settings_ask_{part.model_name}", icon=":material/chat:", disabled=bool(cannot),
         help=cannot or QUESTION,
     )  # fmt: skip
     if not asked:
         return
     with guard(), st.spinner("Waiting for the answer"):
-        answer = workbench.installation.ask_model(by=user)
+        answer = workbench.installation.ask_model(part.model_name, by=user)
         if answer.error:
             st.error(plain(answer.error), icon=":material/error:")
         else:

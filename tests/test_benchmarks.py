@@ -43,3 +43,20 @@ def test_the_benchmark_of_previews_publishes_the_slowest_page(last_line):
     assert found["page_ms"] >= found["first_page_ms"]
     assert found["slowest_page_ms"] >= max(found["page_ms"], found["table_page_ms"])
     assert found["count_ms"] > 0
+
+
+def test_the_benchmark_of_chat_calls_answers_every_question_once(last_line, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # rivals take seconds to load
+    found = last_line("chat_calls", "--calls", "200", "--repeats", "1")
+    assert found["calls"] == found["answered_once"] == 200
+    assert 0 < found["overhead_ms_per_call"] < 20
+    assert found["seconds_10k_with_faults"] > 0
+    assert found["openai_ms_per_call"] is None
+    assert found["litellm_ms_per_call"] is None
+
+
+def test_the_benchmark_of_generation_checks_its_pairs_and_tells_their_speed_and_memory(last_line):
+    found = last_line("generate", "--rows", "600", "--repeats", "1")
+    assert found["pairs_per_second"] > 0
+    assert found["peak_mb"] > 20
+    assert found["microseconds_per_pair"] == pytest.approx(1_000_000 / found["pairs_per_second"], rel=0.05)

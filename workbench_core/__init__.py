@@ -7,7 +7,8 @@ Shared by all features
     cached                the workbench of this process and the cached reads; the only module that knows Streamlit
     cached_quality        the cached reads of data quality
     cached_files          the cached reads of folders and files
-    settings              one frozen Settings, read from the environment once
+    cached_generation     the cached reads of generation: pre-flights, language models
+    settings              one frozen Settings, read from the environment and a file of language models once
     ports                 what features need from outside: Store, Lake, ChatModel, Embedder, Trainer, Tracker, Serving
     errors                every error a person can meet: a sentence and a hint
     lifecycle             a state machine as one table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from workbench_core.errors import WorkbenchError
 from workbench_core.settings import read_settings
@@ -29,6 +30,10 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load-demo", help="load the demo data; what is there already stays")
     load.add_argument("--first-start", action="store_true", help="only when WORKBENCH_HOME is still empty")
     commands.add_parser("remove-demo", help="remove the demo data and everything made from it")
+    exported = commands.add_parser("export-templates", help="write all published prompt templates as files")
+    imported = commands.add_parser("import-templates", help="make the template files of a folder drafts")
+    for command in (exported, imported):
+        command.add_argument("folder", type=Path, help="a folder, for example one under version control")
     commands.add_parser("work", help="do long work that waits, until stopped; the app does this by itself")
     return parser
 
@@ -72,6 +77,30 @@ def _remove_demo(_parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _export_templates(parsed: argparse.Namespace) -> int:
+    from workbench_core.prompt_templates import folders
+    from workbench_core.workbench import open_workbench
+
+    workbench = open_workbench()
+    for name in folders.write(workbench.prompt_templates, parsed.folder):
+        print(name)
+    workbench.close()
+    return 0
+
+
+def _import_templates(parsed: argparse.Namespace) -> int:
+    from workbench_core.prompt_templates import folders
+    from workbench_core.workbench import open_workbench
+
+    settings = read_settings()
+    workbench = open_workbench(settings)
+    results = folders.read(workbench.prompt_templates, parsed.folder, by=settings.local_user)
+    workbench.close()
+    for result in results:
+        print(f"{result.file}: {result.words}")
+    return 1 if any(result.is_refused for result in results) else 0
+
+
 def _work(_parsed: argparse.Namespace) -> int:
     import signal
     import threading
@@ -90,7 +119,14 @@ def _work(_parsed: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"demo-loop": _demo_loop, "load-demo": _load_demo, "remove-demo": _remove_demo, "work": _work}
+_COMMANDS = {
+    "demo-loop": _demo_loop,
+    "load-demo": _load_demo,
+    "remove-demo": _remove_demo,
+    "export-templates": _export_templates,
+    "import-templates": _import_templates,
+    "work": _work,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

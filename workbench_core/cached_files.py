@@ -7,7 +7,7 @@ from dataclasses import replace
 from workbench_core import cached
 from workbench_core.cached import LAKE, reads
 from workbench_core.catalog import FilePreview, FolderListing, browsing
-from workbench_core.sheets import MAX_NAME, SheetDraft
+from workbench_core.sheets import MAX_NAME, Sheet, SheetDraft, picture_files
 
 
 @reads(LAKE, max_entries=20, is_shared=True)
@@ -39,10 +39,9 @@ def files_among(volume: str, paths: frozenset[str]) -> frozenset[str]:
 
 
 @reads(LAKE)
-def volume_beside(revisions: tuple[int, ...], table: str, paths: tuple[str, ...]) -> str:
-    """The volume near a table that holds most of these files; empty when none has any."""
-    wanted, entries = frozenset(paths), cached.workbench().lake.tables()
-    return browsing.volume_beside(entries, table, held=lambda one: len(files_among(one, wanted)))
+def picture_volumes(revisions: tuple[int, ...], sheet: Sheet, column: str) -> tuple[str, ...]:
+    """The volumes in which the pictures of a column are looked for."""
+    return picture_files.volumes_for(cached.workbench().lake, sheet, column, among=files_among)
 
 
 @reads(LAKE)

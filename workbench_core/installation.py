@@ -7,9 +7,10 @@ import os
 import platform
 import re
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from workbench_core.errors import BackendError, WorkbenchError
+from workbench_core.errors import BackendError, NotFound, WorkbenchError
 from workbench_core.permissions import Action, Permissions
 from workbench_core.ports import (
     Availability,
@@ -24,23 +25,27 @@ from workbench_core.ports import (
     Store,
     Trainer,
 )
-from workbench_core.settings import Settings
+from workbench_core.settings import ModelSettings, Settings, server_of
 
 QUESTION = "What is the capital of France? Answer with one word."
 _PACKAGES = (
     "streamlit", "pandas", "duckdb", "SQLAlchemy", "scikit-learn", "mlflow-skinny", "mlflow", "onnxruntime",
-    "xllamacpp", "openai", "plotly", "streamlit-aggrid",
+    "xllamacpp", "aiohttp", "databricks-sdk", "plotly", "streamlit-aggrid",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part: what it is, whether it is ready, else why not and what to do, and what it is configured to."""
+    """One part: what it is, whether it is ready, else why not and what to do, and what it is configured to.
+
+    `model_name` names the language model that can be asked; it is empty for every other part.
+    """
 
     name: str
     title: str
     availability: Availability
     details: Mapping[str, str]
+    model_name: str = ""
 
     @property
     def is_ready(self) -> bool:
@@ -64,10 +69,19 @@ VARIABLES: tuple[Variable, ...] = (
     Variable("WORKBENCH_BACKEND", "Where data and models live", "local"),
     Variable("WORKBENCH_STORE_URL", "Database of decisions; PostgreSQL shares it", "SQLite in the home"),
     Variable("WORKBENCH_MODEL_URL", "Base URL of an OpenAI-compatible model server", "the tiny local model"),
-    Variable("WORKBENCH_MODEL_NAME", "Model to ask there", ""),
+    Variable("WORKBENCH_MODEL_NAME", "Model to ask there", "the only one that it lists"),
     Variable("WORKBENCH_MODEL_KEY", "Key for that server", "", is_secret=True),
+    Variable("WORKBENCH_MODEL_AUTH", "How to sign in there: key or databricks", "key"),
     Variable("WORKBENCH_MODEL_TIMEOUT", "Seconds to wait for one answer", "120"),
     Variable("WORKBENCH_MODEL_CONCURRENCY", "Questions asked at the same time", "8"),
+    Variable("WORKBENCH_MODEL_REQUESTS_PER_MINUTE", "Questions a minute at most", "no limit"),
+    Variable("WORKBENCH_MODEL_TOKENS_PER_MINUTE", "Tokens a minute at most", "no limit"),
+    Variable("WORKBENCH_MODEL_PRICE_IN", "Price of a million tokens read", "not known"),
+    Variable("WORKBENCH_MODEL_PRICE_OUT", "Price of a million tokens written", "not known"),
+    Variable("WORKBENCH_MODEL_PRICE_CURRENCY", "Currency of the prices", "USD"),
+    Variable("WORKBENCH_MODEL_PICTURES", "Whether it reads pictures: yes or no", "no"),
+    Variable("WORKBENCH_MODEL_STRUCTURED", "JSON by json_schema, json_object or none", "auto: it is found out"),
+    Variable("WORKBENCH_MODELS", "File with further language models", "models.toml in the home"),
     Variable("WORKBENCH_USER", "Who works here when nobody is signed in", "the login name"),
     Variable("WORKBENCH_DEFAULT_ROLE", "Role of a person without an assigned one", "admin on a laptop"),
     Variable("WORKBENCH_FINETUNE_PYTHON", "Python that fine-tunes language models", "what “make finetune” installs"),
@@ -82,7 +96,7 @@ class Parts:
 
     store: Store
     lake: Lake
-    chat_model: Callable[[], ChatModel]
+    chat_models: Callable[[], Sequence[ChatModel]]
     embedder: Callable[[], Embedder]
     trainers: Callable[[], Sequence[Trainer]]
     serving: Callable[[], Serving]
@@ -106,15 +120,12 @@ class Installation:
 
     def parts(self) -> list[Part]:
         """Every part with its readiness; none of them is started by looking."""
-        model, embedder = self._parts.chat_model(), self._parts.embedder()
+        embedder = self._parts.embedder()
         home = self._settings.home
         return [
             Part("store", "Store", _reached(self._ping_store), {"Address": without_password(self._settings.store_url)}),
             Part("lake", "Lake", _reached(self._parts.lake.tables), {"Folder": str(home / "lake")}),
-            Part(
-                "chat_model", "Language model", model.availability(),
-                {"Model": model.name, "Title": model.title, "Server": without_password(self._settings.model_url)},
-            ),
+            *self._models(),
             Part(
                 "embedder", "Sentence vectors", embedder.availability(),
                 {"Model": embedder.name, "Dimension": str(embedder.dimension)},
@@ -130,14 +141,17 @@ class Installation:
             Part("tracking", "Tracking and registry", Availability(True), {"Folder": str(home / "mlflow")}),
         ]  # fmt: skip
 
-    def ask_model(self, *, by: str) -> ChatAnswer:
-        """Ask the language model one small question; the answer may be an error in words.
+    def ask_model(self, name: str, *, by: str) -> ChatAnswer:
+        """Ask a language model one small question anew; the answer may be an error in words.
 
-        Raises Unavailable when it cannot be reached, NotPermitted.
+        Raises NotFound for an unknown model, Unavailable when it cannot be reached, NotPermitted.
         """
         self._permissions.check(by, Action.ADMINISTER)
+        found = next((model for model in self._parts.chat_models() if model.name == name), None)
+        if found is None:
+            raise NotFound(f"No language model “{name}” is configured.", hint="Reload the page.")
         question = Conversation("test", (Message("user", QUESTION),))
-        answers = list(self._parts.chat_model().answer([question], options=ChatOptions(max_tokens=24)))
+        answers = list(found.answer([question], options=ChatOptions(max_tokens=24, asks_again=True)))
         if not answers:
             raise BackendError("The language model gave no answer.", hint="Look at its readiness and try again.")
         return answers[0]
@@ -156,6 +170,23 @@ class Installation:
                 continue
         return found
 
+    def _models(self) -> list[Part]:
+        """The language models, the default one first; they are looked at together, as each may take seconds."""
+        models = list(self._parts.chat_models())
+        settings = {one.name: one for one in self._settings.models}
+        with ThreadPoolExecutor(max_workers=max(1, len(models))) as threads:
+            looked = list(threads.map(lambda model: model.availability(), models))
+        return [
+            Part(
+                "chat_model" if number == 0 else f"chat_model_{number}",
+                "Language model" if number == 0 else f"Language model: {model.title}",
+                availability,
+                _model_details(model, settings.get(model.name)),
+                model.name,
+            )
+            for number, (model, availability) in enumerate(zip(models, looked, strict=True))
+        ]
+
     def _value(self, variable: Variable) -> str:
         value = self._environment.get(variable.name, "")
         return ("set" if value else "") if variable.is_secret else without_password(value)
@@ -169,6 +200,36 @@ def without_password(url: str) -> str:
     if "://" not in url:
         return url
     return re.sub(r"(://[^:/@]*):.*@", r"\1:…@", url).partition("?")[0]
+
+
+def _model_details(model: ChatModel, settings: ModelSettings | None) -> dict[str, str]:
+    """How a model is configured, without its key; one of the workbench itself has no server."""
+    price = model.price
+    details = {
+        "Model": model.name,
+        "Title": model.title if model.title != model.name else "",
+        "Price": f"{price.tokens_in:g} in, {price.tokens_out:g} out, {price.currency} per million tokens"
+        if price and (price.tokens_in or price.tokens_out) else "nothing" if price else "not known",
+        "At the same time": f"{model.concurrency:,}",
+        "Pictures": "read" if model.reads_pictures else "",
+    }  # fmt: skip
+    if settings is None:
+        return details
+    limits = {"requests": settings.requests_per_minute, "tokens": settings.tokens_per_minute}
+    return details | {
+        "Server": server_of(settings.url),
+        "Limit": ", ".join(f"{limit:,} {what} a minute" for what, limit in limits.items() if limit),
+        "Key": _key_of(settings),
+    }
+
+
+def _key_of(settings: ModelSettings) -> str:
+    """Whether the key is set, never the key."""
+    if settings.auth == "databricks":
+        return "sign-in by databricks-sdk"
+    if not settings.key_env:
+        return "none needed"
+    return f"{settings.key_env} is {'set' if settings.key else 'not set'}"
 
 
 def _reached(ask: Callable[[], object]) -> Availability:

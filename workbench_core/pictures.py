@@ -45,6 +45,17 @@ def picture_place(
     return next((PicturePlace(volume, path) for volume in volumes if is_in(volume, path)), None)
 
 
+def attachment_of(place: PicturePlace) -> str:
+    """The file as messages name it: volume and path."""
+    return f"{place.volume}/{place.path}"
+
+
+def place_of(attachment: str) -> PicturePlace:
+    """The file of an attachment of a message."""
+    volume, _, path = attachment.partition("/")
+    return PicturePlace(volume, path)
+
+
 def is_readable(content: bytes, *, is_whole: bool = True) -> bool:
     """Whether this is an image that can be decoded.
 

@@ -61,6 +61,7 @@ class Run:
     queued_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    worker: str = ""
 
     @property
     def is_active(self) -> bool:
@@ -191,8 +192,8 @@ class Runs:
         )
         return [_run(row) for row in found]
 
-    def cancel(self, run_id: str, *, by: str) -> Run:
-        """Ask the work to end at the next batch border. Raises InvalidTransition when it is over.
+    def cancel(self, run_id: str, *, by: str, message: str = "") -> Run:
+        """Ask the work to end at the next batch border; `message` says why. Raises InvalidTransition when it is over.
 
         The caller is the service that owns the record: it has checked the person's role.
         """
@@ -203,7 +204,7 @@ class Runs:
             "WHERE id = :id AND status IN :active",
             touches="runs",
             id=run_id,
-            message=f"Cancelled by {by}",
+            message=message or f"Cancelled by {by}",
             now=self._clock(),
             active=list(ACTIVE),
         )
@@ -245,16 +246,17 @@ class Runs:
             )
         return self.get(run_id)
 
-    def finish(self, run_id: str, status: RunStatus, *, error: str = "") -> None:
-        """Record the end of a running run."""
+    def finish(self, run_id: str, status: RunStatus, *, error: str = "", worker: str = "") -> None:
+        """Record the end of a running run; with a worker only while it is the one that works on it."""
         self._store.execute(
             "UPDATE runs SET status = :status, error = :error, finished_at = :now "
-            "WHERE id = :id AND status = 'running'",
+            "WHERE id = :id AND status = 'running' AND (:worker = '' OR worker = :worker)",
             touches="runs",
             status=status,
             error=error,
             now=self._clock(),
             id=run_id,
+            worker=worker,
         )
 
     def beat(self, worker: str) -> None:
@@ -352,18 +354,19 @@ class Worker:
 
     def _do(self, run: Run) -> None:
         context = RunContext(run, self._runs, self._stopping)
+        finish = functools.partial(self._runs.finish, run.id, worker=self._name)
         try:
             self._handlers[run.kind](context)
         except RunStopped:
             cancelled = self._runs.get(run.id).cancel_requested
-            self._runs.finish(run.id, RunStatus.CANCELLED if cancelled else RunStatus.INTERRUPTED)
+            finish(RunStatus.CANCELLED if cancelled else RunStatus.INTERRUPTED)
         except WorkbenchError as error:
-            self._runs.finish(run.id, RunStatus.FAILED, error=f"{error.message} {error.hint}".strip())
+            finish(RunStatus.FAILED, error=f"{error.message} {error.hint}".strip())
         except Exception as error:
             log.exception("Run %s of kind %s failed", run.id, run.kind)
-            self._runs.finish(run.id, RunStatus.FAILED, error=f"Unexpected: {error} (see the log, {run.id})")
+            finish(RunStatus.FAILED, error=f"Unexpected: {error} (see the log, {run.id})")
         else:
-            self._runs.finish(run.id, RunStatus.SUCCEEDED)
+            finish(RunStatus.SUCCEEDED)
 
     def _beat(self) -> None:
         while not self._stopping.wait(HEARTBEAT_SECONDS):
@@ -413,4 +416,5 @@ def _run(row: Row) -> Run:
         queued_at=rows.time(row, "queued_at"),
         started_at=rows.time_or_none(row, "started_at"),
         finished_at=rows.time_or_none(row, "finished_at"),
+        worker=rows.text(row, "worker"),
     )

@@ -7,7 +7,7 @@ from functools import cached_property
 from workbench_core.alerts import Alerts
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.catalog import Catalog
-from workbench_core.chat_models import ChatModels
+from workbench_core.chat_models import AnswerRemoval, ChatModels
 from workbench_core.clock import Clock, utc_now
 from workbench_core.data_quality import DataQuality
 from workbench_core.demo import Demo
@@ -25,7 +25,7 @@ from workbench_core.monitoring import Monitoring
 from workbench_core.pairs import Pairs
 from workbench_core.permissions import Permissions
 from workbench_core.ports import ChatModel, Embedder, Lake, Serving, Store, Tracker, Trainer
-from workbench_core.prompt_templates import PromptTemplates
+from workbench_core.prompt_templates import PromptTemplates, TemplateAttachments, TemplateTrials
 from workbench_core.runs import Runs, Worker
 from workbench_core.settings import INBOX, Settings, read_settings
 from workbench_core.sheets import Sheets
@@ -128,7 +128,12 @@ class Workbench:
     @cached_property
     def chat_models(self) -> ChatModels:
         """The language models, with the answers they gave."""
-        return ChatModels(self.store, self.language_models, self.clock)
+        return ChatModels(self.store, self.language_models, self.clock, lake=self.lake)
+
+    @cached_property
+    def answer_removal(self) -> AnswerRemoval:
+        """Forgetting kept answers of language models."""
+        return AnswerRemoval(self.store, self.history, self.permissions)
 
     @cached_property
     def chat_model(self) -> ChatModel:
@@ -162,7 +167,37 @@ class Workbench:
     @cached_property
     def prompt_templates(self) -> PromptTemplates:
         """Recipes that turn rows into prompts."""
-        return PromptTemplates(self.store, self.sheets, self.history, self.permissions, self.clock)
+        return PromptTemplates(
+            self.store,
+            self.sheets,
+            self.history,
+            self.permissions,
+            self.clock,
+            lake=self.lake,
+            chat_models=self.chat_models,
+        )
+
+    @cached_property
+    def template_attachments(self) -> TemplateAttachments:
+        """Which template each sheet is worked with."""
+        return TemplateAttachments(
+            self.store,
+            self.history,
+            self.permissions,
+            self.clock,
+            sheets=self.sheets,
+            templates=self.prompt_templates,
+        )
+
+    @cached_property
+    def template_trials(self) -> TemplateTrials:
+        """Templates and models tried out on rows of a sheet."""
+        return TemplateTrials(
+            self.permissions,
+            templates=self.prompt_templates,
+            labels=self.canonical_labels,
+            chat_models=self.chat_models,
+        )
 
     @cached_property
     def canonical_labels(self) -> CanonicalLabels:
@@ -327,7 +362,7 @@ class Workbench:
         parts = Parts(
             self.store,
             self.lake,
-            chat_model=lambda: self.chat_model,
+            chat_models=self.chat_models.all,
             embedder=lambda: self.embedder,
             trainers=lambda: self.trainers,
             serving=lambda: self.serving,
@@ -342,6 +377,7 @@ class Workbench:
             "check_quality": self.data_quality.handle,
             "profile_sheet": self.data_quality.handle_profile,
             "generate": self.training_sheets.handle,
+            "answer_pairs": self.training_sheets.handle_answering,
             "train": self.training_jobs.handle,
             "evaluate": self.evaluations.handle,
             "analyse_gaps": self.gaps.handle,

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from html import escape
 
 import pandas as pd
 import streamlit as st
 
+from pages.components.sheet_pictures import address_of
 from pages.components.words import plain
 from workbench_core.pairs import Message
+from workbench_core.pictures import PicturePlace, place_of
 
 LONG = 80  # characters above which a value gets its own block
 LONGEST = 900  # characters above which the rest of a value has to be opened; a box that scrolls cannot be focused
+_THUMBNAIL = "max-width: min(100%, 20rem); max-height: 15rem; margin: 0 0.5rem 0.5rem 0; border-radius: 0.5rem"
 _ROLES = {"system": ":material/tune:", "user": ":material/person:", "assistant": ":material/smart_toy:"}
 
 
@@ -52,6 +56,18 @@ def show_messages(messages: Sequence[Message], answer: str = "") -> None:
     for message in turns:
         with st.chat_message(message.role, avatar=_ROLES.get(message.role)):
             show_answer(message.content)
+            _show_attachments(message.attachments)
+
+
+def _show_attachments(attachments: Sequence[str]) -> None:
+    """The pictures of a message, small and in their order."""
+    if attachments:
+        st.html("".join(_thumbnail(place_of(attachment)) for attachment in attachments))
+
+
+def _thumbnail(place: PicturePlace) -> str:
+    name, address = escape(place.path.rpartition("/")[2]), escape(address_of(place))
+    return f'<img src="{address}" alt="Picture {name}" title="{name}" loading="lazy" style="{_THUMBNAIL}">'
 
 
 def show_answer(answer: str) -> None:

@@ -24,6 +24,7 @@ from pages.components.sheet_history import show_history
 from pages.components.sheet_labels import show_labels
 from pages.components.sheet_moves import ICONS, ask, deletion_question, move, moved_note
 from pages.components.sheet_rows import show_rows
+from pages.components.sheet_template import show_template
 from pages.components.words import ago, counted, percent, plain, words
 from workbench_core import cached
 from workbench_core.permissions import Action
@@ -40,8 +41,8 @@ from workbench_core.sheets import (
 from workbench_core.usage import UsageRules
 
 PARTS = {
-    "rows": "Rows", "columns": "Columns", "sources": "Sources", "filter": "Filter and sample", "labels": "Labels",
-    "quality": "Quality", "usage": "Usage", "history": "History",
+    "rows": "Rows", "columns": "Columns", "sources": "Sources", "filter": "Filter and sample",
+    "template": "Template", "labels": "Labels", "quality": "Quality", "usage": "Usage", "history": "History",
 }  # fmt: skip
 
 
@@ -93,6 +94,8 @@ def show_part(sheet: Sheet, part: str, rules: UsageRules) -> None:
         edit_sources(sheet)
     elif part == "filter":
         show_filter(sheet)
+    elif part == "template":
+        show_template(sheet)
     elif part == "labels":
         show_labels(sheet)
     elif part == "quality":

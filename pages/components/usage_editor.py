@@ -11,10 +11,10 @@ _PRESETS = {preset.name: preset for preset in PRESETS}
 _OWN = "own"
 
 
-def usage_editor(*, key: str) -> UsageRules:
+def usage_editor(*, key: str, start: UsageRules = ALL_USES) -> UsageRules:
     """Fields for usage rules; give what they say now, which the service checks when it is saved.
 
-    Choosing a preset fills the other fields; they can still be changed.
+    They begin with `start`. Choosing a preset fills the other fields; they can still be changed.
     """
 
     def fill() -> None:
@@ -23,7 +23,8 @@ def usage_editor(*, key: str) -> UsageRules:
             _fill(key, preset.rules)
 
     if f"{key}_allowed" not in st.session_state:
-        _fill(key, ALL_USES)
+        _fill(key, start)
+        st.session_state[f"{key}_preset"] = next((name for name, one in _PRESETS.items() if one.rules == start), _OWN)
     st.selectbox(
         "Preset",
         [*_PRESETS, _OWN],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ class OpenAiStub:
     models: Reply
     requests: list[Body] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)  # seconds of a monotonic clock
+    answered: Counter[str] = field(default_factory=Counter)  # proper answers by the last message of the question
     in_flight: int = 0
     most_in_flight: int = 0
     is_gone: bool = False
@@ -69,7 +73,7 @@ def failure(status: int, message: str, **headers: str) -> Reply:
 def ok(number: int, body: Body) -> Reply:
     """Answer as asked: free text, or JSON that follows the schema."""
     wanted = body.get("response_format")
-    if wanted is None:
+    if wanted is None or wanted["type"] != "json_schema":
         return Reply(body=completion(f"Answer to: {body['messages'][-1]['content']}"))
     return Reply(body=completion(json.dumps(_example(wanted["json_schema"]["schema"]))))
 
@@ -103,8 +107,7 @@ def always(reply: Reply) -> Behaviour:
 @contextmanager
 def openai_stub(behaviour: Behaviour = ok, *, models: Reply | None = None) -> Iterator[OpenAiStub]:
     """Run the stub; `url` is the base URL to configure."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), _Handler)
     stub = OpenAiStub(f"http://127.0.0.1:{server.server_port}/v1", behaviour, models or listing("stub"))
     server.stub = stub  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -115,6 +118,11 @@ def openai_stub(behaviour: Behaviour = ok, *, models: Reply | None = None) -> It
         stub.is_gone = True  # connections kept open are dropped at their next request
         server.shutdown()
         server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # the usual 5 makes further clients wait a second
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -133,6 +141,8 @@ class _Handler(BaseHTTPRequestHandler):
         with stub.lock:
             stub.requests.append(body)
             stub.headers.append({name.lower(): value for name, value in self.headers.items()})
+            stub.paths.append(self.path)
+            stub.arrivals.append(time.monotonic())
             number = len(stub.requests)
             stub.in_flight += 1
             stub.most_in_flight = max(stub.most_in_flight, stub.in_flight)
@@ -142,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             with stub.lock:
                 stub.in_flight -= 1
+        with stub.lock:
+            stub.answered[str(body["messages"][-1]["content"])] += reply.status == 200
         self._send(reply)
 
     def log_message(self, format: str, *args: object) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -14,38 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.openai_stub import (
-    Behaviour,
-    Body,
-    Reply,
-    always,
-    completion,
-    failure,
-    first,
-    listing,
-    ok,
-    openai_stub,
-    says,
-    slow,
-)
-from workbench_core.adapters.chat_completions import ChatCompletionsModel, ChatEndpoint
+from tests.contract.chat_model_parts import SCHEMA, answered, asks, endpoint, free_port
+from tests.contract.openai_stub import openai_stub, slow
 from workbench_core.adapters.local import models
 from workbench_core.adapters.local.models import TinyLocalModel, Weights, chat_models
 from workbench_core.adapters.local.processes import PROJECT
 from workbench_core.errors import Invalid, NotAuthorized, Unavailable
-from workbench_core.ports import ChatAnswer, ChatModel, ChatOptions, Conversation, Message
+from workbench_core.ports import ChatAnswer, ChatModel, ChatOptions, TokenPrice
 from workbench_core.settings import read_settings
 
-KEY = "sk-secret-0815"
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "product": {"type": "string", "maxLength": 12},
-        "urgency": {"type": "integer", "minimum": 1, "maximum": 5},
-    },
-    "required": ["product", "urgency"],
-    "additionalProperties": False,
-}
 PARENT = """
 import sys, time
 from pathlib import Path
@@ -54,36 +30,6 @@ from workbench_core.adapters.local.models import TinyLocalModel
 print(TinyLocalModel(Path(sys.argv[1])).process.address().pid, flush=True)
 time.sleep(60)
 """
-
-
-def asks(*questions: str) -> list[Conversation]:
-    return [Conversation(str(number), (Message("user", question),)) for number, question in enumerate(questions)]
-
-
-def answered(model: ChatModel, *questions: str, options: ChatOptions | None = None) -> dict[str, ChatAnswer]:
-    found = list(model.answer(asks(*questions), options=options or ChatOptions(max_tokens=12)))
-    assert len({answer.id for answer in found}) == len(found)
-    return {answer.id: answer for answer in found}
-
-
-def endpoint(url: str, **changes: object) -> ChatCompletionsModel:
-    wanted = {"model": "stub", "key": KEY, "timeout_seconds": 10.0, "retry_seconds": 0.01, "hint": "Look there."}
-    return ChatCompletionsModel(ChatEndpoint(url, **{**wanted, **changes}))  # type: ignore[arg-type]
-
-
-def one_error(behaviour: Behaviour, options: ChatOptions | None = None, **changes: object) -> str:
-    """The error of a single conversation against a stub that behaves so."""
-    with openai_stub(behaviour) as stub:
-        answer = answered(endpoint(stub.url, **changes), "Hello?", options=options)["0"]
-    assert answer.text is None
-    assert answer.error
-    return answer.error
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -248,214 +194,7 @@ def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
         weights.checked_path(tmp_path / "home")
 
 
-# --- endpoints that misbehave --------------------------------------------------------------------------------
-
-
-def test_a_slow_answer_is_an_error_of_its_item_only() -> None:
-    def behave(number: int, body: Body) -> Reply:
-        return slow(2.0 if "slow" in body["messages"][0]["content"] else 0.0)(number, body)
-
-    with openai_stub(behave) as stub:
-        found = answered(endpoint(stub.url, timeout_seconds=0.4), "slow", "quick")
-    assert found["0"].error == "The model endpoint took longer than 0.4 s."
-    assert found["1"].text == "Answer to: quick"
-
-
-def test_answers_arrive_while_others_are_in_flight() -> None:
-    def behave(number: int, body: Body) -> Reply:
-        return slow(1.0 if "slow" in body["messages"][0]["content"] else 0.0)(number, body)
-
-    with openai_stub(behave) as stub:
-        started = time.monotonic()
-        arrivals = [
-            (answer.id, time.monotonic() - started)
-            for answer in endpoint(stub.url).answer(asks("slow", "quick"), options=ChatOptions())
-        ]
-    assert [name for name, _ in arrivals] == ["1", "0"]
-    assert arrivals[0][1] < 0.9 < arrivals[1][1]
-
-
-def test_concurrency_is_bounded() -> None:
-    with openai_stub(slow(0.05)) as stub:
-        assert len(answered(endpoint(stub.url, concurrency=3), *["Hello?"] * 12)) == 12
-        assert stub.most_in_flight == 3
-
-
-def test_a_rate_limit_is_waited_for_as_long_as_asked() -> None:
-    with openai_stub(first(2, failure(429, "too many", Retry_After="0.5"))) as stub:
-        started = time.monotonic()
-        found = answered(endpoint(stub.url), "a", "b", "c")
-    assert all(answer.text for answer in found.values())
-    assert 0.5 <= time.monotonic() - started < 5
-
-
-def test_a_rate_limit_that_asks_for_minutes_is_an_error() -> None:
-    started = time.monotonic()
-    error = one_error(always(failure(429, "too many", Retry_After="300")))
-    assert error == "The model endpoint is at its rate limit; it asks to wait 300 s."
-    assert time.monotonic() - started < 5
-
-
-def test_a_server_error_is_retried_three_times() -> None:
-    with openai_stub(always(failure(500, "out of memory"))) as stub:
-        answer = answered(endpoint(stub.url), "Hello?")["0"]
-        assert len(stub.requests) == 4
-    assert answer.error == "The model endpoint failed with HTTP 500: out of memory"
-
-
-def test_a_passing_server_error_goes_unnoticed() -> None:
-    with openai_stub(first(2, failure(503, "loading"))) as stub:
-        assert answered(endpoint(stub.url), "Hello?")["0"].text == "Answer to: Hello?"
-
-
-@pytest.mark.parametrize(
-    ("reply", "words"),
-    [
-        (Reply(body="{'not': json"), "nonsense"),
-        (Reply(body={"status": "fine"}), "nonsense"),
-        (Reply(body={"choices": []}), "nonsense"),
-        (Reply(body="<html>Welcome</html>", headers={"Content-Type": "text/html"}), "nonsense: <html>Welcome"),
-        (Reply(body=completion(None)), "empty answer"),
-    ],
-)
-def test_a_nonsense_response_is_an_error(reply: Reply, words: str) -> None:
-    assert words in one_error(always(reply))
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("Sure, here it is!", "nonsense instead of JSON: Sure, here it is!"),
-        ('{"product": "drill"}', "does not follow the schema: 'urgency' is a required property"),
-        ('{"product": "drill", "urgency": 9}', "does not follow the schema: 9 is greater than the maximum"),
-    ],
-)
-def test_an_answer_beside_the_schema_is_an_error(text: str, words: str) -> None:
-    assert words in one_error(says(text), ChatOptions(schema=SCHEMA))  # type: ignore[arg-type]
-
-
-def test_json_that_was_cut_off_names_the_limit() -> None:
-    options = ChatOptions(schema=SCHEMA, max_tokens=9)  # type: ignore[arg-type]
-    error = one_error(says('{"product": "dri', finish_reason="length"), options)
-    assert error == "The answer was cut off at 9 tokens, before it was complete."
-
-
-def test_json_in_a_fence_is_taken() -> None:
-    with openai_stub(says('```json\n{"product": "drill", "urgency": 2}\n```')) as stub:
-        options = ChatOptions(schema=SCHEMA)  # type: ignore[arg-type]
-        answer = answered(endpoint(stub.url), "Hello?", options=options)["0"]
-    assert json.loads(answer.text or "") == {"product": "drill", "urgency": 2}
-
-
-def test_text_in_parts_is_joined() -> None:
-    parts = [{"type": "reasoning", "summary": []}, {"type": "text", "text": "Good "}, {"type": "text", "text": "day"}]
-    with openai_stub(says(parts)) as stub:
-        assert answered(endpoint(stub.url), "Hello?")["0"].text == "Good day"
-
-
-@pytest.mark.parametrize("text", ["yes", ' {"answer": "yes"} '])
-def test_a_choice_is_taken_bare_or_wrapped(text: str) -> None:
-    with openai_stub(says(text)) as stub:
-        answer = answered(endpoint(stub.url), "Is it?", options=ChatOptions(choices=("no", "yes")))["0"]
-    assert answer.text == "yes"
-
-
-def test_an_answer_that_is_no_choice_is_an_error() -> None:
-    error = one_error(says('{"answer": "perhaps"}'), ChatOptions(choices=("no", "yes")))
-    assert error == "The model answered “perhaps”, which is none of: no, yes."
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_refused_key_ends_the_batch_and_is_never_shown(status: int) -> None:
-    with openai_stub(always(failure(status, f"Incorrect API key provided: {KEY}"))) as stub:
-        with pytest.raises(NotAuthorized) as raised:
-            answered(endpoint(stub.url), "a", "b")
-        assert stub.headers[0]["authorization"] == f"Bearer {KEY}"
-    assert KEY not in f"{raised.value.message} {raised.value.hint} {raised.value!r}"
-    assert raised.value.hint == "Look there."
-
-
-def test_an_error_never_shows_the_key() -> None:
-    error = one_error(always(failure(400, f"bad request with {KEY}")))
-    assert error == "The model endpoint refused the request: bad request with •••"
-    assert KEY not in repr(ChatEndpoint("http://localhost", key=KEY))
-
-
-def test_an_unknown_model_ends_the_batch() -> None:
-    with (
-        openai_stub(always(failure(404, "model “gpt” not found"))) as stub,
-        pytest.raises(Unavailable, match="“gpt” not found"),
-    ):
-        answered(endpoint(stub.url), "a", "b")
-
-
-def test_nobody_listening_is_said_at_once() -> None:
-    model = endpoint(f"http://127.0.0.1:{free_port()}/v1")
-    availability = model.availability()
-    assert not availability.is_ready
-    assert "cannot be reached" in availability.reason
-    started = time.monotonic()
-    with pytest.raises(Unavailable, match="cannot be reached") as raised:
-        answered(model, *["Hello?"] * 500)
-    assert raised.value.hint == "Look there."
-    assert time.monotonic() - started < 5
-
-
-def test_a_server_that_goes_away_ends_the_batch_after_its_answers() -> None:
-    found: list[ChatAnswer] = []
-    started = time.monotonic()
-    with openai_stub(slow(0.02)) as stub:
-        answers = endpoint(stub.url, concurrency=2).answer(asks(*["Hello?"] * 500), options=ChatOptions())
-        found.extend(next(answers) for _ in range(3))
-    with pytest.raises(Unavailable, match="cannot be reached"):
-        found.extend(answers)
-    assert all(answer.text or "cannot be reached" in (answer.error or "") for answer in found)
-    assert 3 <= len(found) < 100
-    assert time.monotonic() - started < 5
-
-
-def test_a_key_that_expires_is_asked_for_again() -> None:
-    keys = iter(["first", "second"])
-    with openai_stub() as stub:
-        answered(endpoint(stub.url, key=lambda: next(keys), concurrency=1), "a", "b")
-        assert [headers["authorization"] for headers in stub.headers] == ["Bearer first", "Bearer second"]
-
-
-def test_the_only_model_needs_no_name() -> None:
-    with openai_stub(models=listing("llama3")) as stub:
-        assert answered(endpoint(stub.url, model=""), "Hello?")["0"].text
-        assert stub.requests[0]["model"] == "llama3"
-
-
-def test_several_models_need_a_name() -> None:
-    with openai_stub(models=listing("llama3", "qwen")) as stub:
-        assert "llama3, qwen" in endpoint(stub.url, model="").availability().reason
-        with pytest.raises(Unavailable, match="llama3, qwen"):
-            answered(endpoint(stub.url, model=""), "Hello?")
-        assert endpoint(stub.url, model="qwen").availability().is_ready
-
-
-def test_availability_knows_a_refused_key() -> None:
-    with openai_stub(models=failure(401, f"no {KEY}")) as stub:
-        availability = endpoint(stub.url).availability()
-    assert not availability.is_ready
-    assert availability.reason == "The model endpoint refused the key."
-
-
-def test_an_endpoint_that_lists_nothing_is_ready_when_its_model_is_named() -> None:
-    with openai_stub(models=failure(404, "no such path")) as stub:
-        assert endpoint(stub.url).availability().is_ready
-        assert not endpoint(stub.url, model="").availability().is_ready
-
-
-def test_requests_to_this_machine_never_use_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
-    for name in ("NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with openai_stub(ok) as stub:
-        assert endpoint(stub.url).availability().is_ready
-        assert answered(endpoint(stub.url), "Hello?")["0"].text
+# --- which models there are ----------------------------------------------------------------------------------
 
 
 def test_the_settings_decide_who_answers_and_nobody_else_does(tmp_path: Path) -> None:
@@ -466,3 +205,41 @@ def test_the_settings_decide_who_answers_and_nobody_else_does(tmp_path: Path) ->
     assert configured.title == "qwen"
     assert "WORKBENCH_MODEL_URL" in configured.availability().hint
     assert not list((tmp_path).glob("run/model-server*"))
+
+
+def test_all_configured_models_come_in_order_and_the_tiny_one_last(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text("""
+        [[model]]
+        name = "big"
+        title = "The big one"
+        url = "http://localhost:1/v1"
+        model = "vendor/big-70b"
+        concurrency = 3
+        reads_pictures = true
+        price = {in = 0.5, out = 2, currency = "EUR"}
+
+        [[model]]
+        name = "small"
+        provider = "ollama"
+        """)
+    found = chat_models(read_settings({"WORKBENCH_HOME": str(tmp_path)}))
+    assert [model.name for model in found] == ["big", "small", TinyLocalModel.name]
+    big, small, tiny = found
+    assert (big.title, big.concurrency, big.reads_pictures) == ("The big one", 3, True)
+    assert big.price == TokenPrice(0.5, 2.0, "EUR")
+    assert (small.title, small.price, small.reads_pictures) == ("small", None, False)
+    assert (tiny.title, tiny.price) == ("tiny local model", TokenPrice(0, 0))
+
+
+def test_no_configured_model_takes_the_name_of_the_tiny_one(tmp_path: Path) -> None:
+    wanted = {"WORKBENCH_MODEL_URL": "http://localhost:1/v1", "WORKBENCH_MODEL_NAME": TinyLocalModel.name}
+    with pytest.raises(Invalid, match="as the tiny local model is"):
+        chat_models(read_settings({"WORKBENCH_HOME": str(tmp_path), **wanted}))
+
+
+def test_a_model_whose_key_is_missing_is_not_ready_and_says_which_variable_to_set(tmp_path: Path) -> None:
+    (tmp_path / "models.toml").write_text('[[model]]\nname = "gpt"\nprovider = "openai"\n')
+    availability = chat_models(read_settings({"WORKBENCH_HOME": str(tmp_path)}))[0].availability()
+    assert not availability.is_ready
+    assert availability.reason == "The variable OPENAI_API_KEY, which holds its key, is not set."
+    assert "file of models" in availability.hint

@@ -225,3 +225,69 @@ def test_an_unusable_address_names_the_setting(url):
     with pytest.raises(Invalid) as caught:
         open_store(url, schemas=SCHEMAS)
     assert "WORKBENCH_STORE_URL" in caught.value.hint
+
+
+# --- many rows -----------------------------------------------------------------------------------------------------
+
+COLUMNS = ("id", "subject_kind", "subject_id", "action", "by_user", "happened_at", "details")
+
+
+def event_rows(count, *, details=lambda number: "{}", happened_at=lambda number: NOW):
+    return [(f"event-{n:05d}", "sheet", "s", "create", "ann", happened_at(n), details(n)) for n in range(count)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 401, 1_250])
+def test_many_rows_are_inserted_whatever_their_number(store, count):
+    assert store.append_rows("history", COLUMNS, event_rows(count)) == count
+    assert store.query("SELECT COUNT(*) AS n FROM history")[0]["n"] == count
+    assert (store.revision("history") > 0) is (count > 0)
+
+
+def test_many_rows_come_back_as_they_went_in_whatever_stands_beside_them(store):
+    odd = {7: HOSTILE, 250: "a\ud800b", 251: "ünï", 399: "\x00"}
+    zone = timezone(timedelta(hours=-7))
+    rows = event_rows(
+        450,
+        details=lambda n: odd.get(n, "{}"),
+        happened_at=lambda n: (NOW + timedelta(seconds=n)).astimezone(zone if n % 2 else UTC),
+    )
+    store.append_rows("history", COLUMNS, iter(rows))
+    found = store.query("SELECT details, happened_at FROM history ORDER BY id")
+    expected = {7: HOSTILE.replace("\x00", ""), 250: "a?b", 251: "ünï", 399: ""}
+    assert [row["details"] for row in found] == [expected.get(n, "{}") for n in range(450)]
+    assert [row["happened_at"] for row in found] == [NOW + timedelta(seconds=n) for n in range(450)]
+
+
+def test_many_rows_with_one_that_does_not_fit_are_refused_altogether(store):
+    rows = event_rows(900)
+    with pytest.raises(AlreadyExists):
+        store.append_rows("history", COLUMNS, [*rows, rows[3]])
+    assert store.query("SELECT id FROM history") == []
+    with pytest.raises(Conflict):
+        store.append_rows("runs", ("id", "kind", "subject_id", "title", "status", "started_by", "queued_at"),
+                          [(f"r{n}", "k", f"s{n}", "t", "odd" if n == 800 else "queued", "ann", NOW)
+                           for n in range(900)])  # fmt: skip
+    assert store.query("SELECT id FROM runs") == []
+
+
+def test_rows_whose_making_fails_leave_nothing_behind(store):
+    def broken():
+        yield from event_rows(650)
+        raise RuntimeError("no more")
+
+    with pytest.raises(RuntimeError, match="no more"):
+        store.append_rows("history", COLUMNS, broken())
+    assert store.query("SELECT id FROM history") == []
+
+
+def test_a_list_parameter_of_any_length_finds_exactly_its_texts(store):
+    wanted = [f"event-{n:05d}" for n in range(0, 40_000, 40)]
+    store.append_rows("history", COLUMNS, event_rows(1_250))
+    hostile = ["'); --", '"', "\\", "ü\ud800", "\x00event-00001", "1", "null", "{}", "😀"]
+    found = store.query("SELECT id FROM history WHERE id IN :ids ORDER BY id", ids=[*wanted, *hostile] * 3)
+    there = [item for item in wanted if item < "event-01250"]
+    assert [row["id"] for row in found] == sorted([*there, "event-00001"])
+    left = store.query("SELECT COUNT(*) AS n FROM history WHERE id NOT IN :ids", ids=wanted)
+    assert left[0]["n"] == 1_250 - len(there)
+    changed = store.execute("UPDATE history SET action = 'x' WHERE id IN :ids", touches="history", ids=wanted)
+    assert changed == len(there)

@@ -302,13 +302,16 @@ def test_the_process_ends_with_the_app(settings, trainer, tmp_path):
 
 
 def test_secrets_do_not_reach_the_process(settings, monkeypatch, tmp_path):
-    monkeypatch.setenv("WORKBENCH_MODEL_KEY", "key-of-ana")
+    secrets = ["WORKBENCH_MODEL_KEY", "OPENAI_API_KEY", "DATABRICKS_TOKEN", "WORKBENCH_STORE_URL", "PGPASSWORD"]
+    for name in secrets:
+        monkeypatch.setenv(name, "key-of-ana")
     module = tmp_path / "show.py"
     module.write_text("import os, json; print(json.dumps(dict(os.environ)))")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     child = start_child(Path(sys.executable), "show", tmp_path, new_session=False)
     seen = json.loads(child.communicate()[0])
-    assert "WORKBENCH_MODEL_KEY" not in seen
+    assert not [name for name in secrets if name in seen]
+    assert "key-of-ana" not in seen.values()
     assert seen["OMP_NUM_THREADS"] == str(max(1, (os.cpu_count() or 2) - 1))
     assert seen["MLFLOW_SQLALCHEMYSTORE_POOLCLASS"] == "NullPool"
 

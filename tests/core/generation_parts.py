@@ -19,8 +19,8 @@ from workbench_core.errors import WorkbenchError
 from workbench_core.history import History
 from workbench_core.pairs import Pairs
 from workbench_core.permissions import Permissions
-from workbench_core.ports import Availability, ChatAnswer, ChatOptions, Conversation, TokenPrice
-from workbench_core.prompt_templates import PromptTemplates, TemplateDraft
+from workbench_core.ports import Availability, BulkAnswers, ChatAnswer, ChatOptions, Conversation, TokenPrice
+from workbench_core.prompt_templates import PromptTemplates, TemplateAttachments, TemplateDraft, TemplateTrials
 from workbench_core.runs import Runs, Worker
 from workbench_core.sheets import SheetDraft, Sheets
 from workbench_core.training_sheets import TrainingSheets
@@ -46,6 +46,7 @@ class RuleModel:
     price: TokenPrice | None = None
     concurrency: int = 4
     reads_pictures: bool = False
+    tokens: tuple[int, int] = (0, 0)  # in and out, of each answer
     asked: list[str] = field(default_factory=list)
     options: ChatOptions | None = None
 
@@ -60,7 +61,7 @@ class RuleModel:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[ChatAnswer]:
         self.options = options
-        for conversation in reversed(conversations):  # completion order is not the order of asking
+        for conversation in self._in_order_of_completion(conversations):
             if cancelled():
                 return
             if self.unreachable is not None and len(self.asked) >= self.after:
@@ -70,13 +71,28 @@ class RuleModel:
             if conversation.id in self.failing:
                 yield ChatAnswer(conversation.id, None, "The model refused this item.")
             else:
-                yield ChatAnswer(conversation.id, self.rule(conversation.messages[-1].content), latency_ms=1.0)
+                text = self.rule(conversation.messages[-1].content)
+                yield ChatAnswer(conversation.id, text, None, *self.tokens, latency_ms=1.0)
+
+    def _in_order_of_completion(self, conversations: Sequence[Conversation]) -> Iterator[Conversation]:
+        """It is not the order of asking: what is worked on at the same time ends as it likes."""
+        for start in range(0, len(conversations), self.concurrency):
+            yield from reversed(conversations[start : start + self.concurrency])
 
 
 class Parts:
     """Everything that a person works with on the pages up to LABEL."""
 
-    def __init__(self, folder: Path, *, model: RuleModel | None = None, clock: Clock = utc_now, url: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        model: RuleModel | None = None,
+        more_models: Sequence[RuleModel] = (),
+        clock: Clock = utc_now,
+        url: str = "",
+        bulk_answers: BulkAnswers | None = None,
+    ) -> None:
         self.folder = folder
         self.model = model or RuleModel()
         self.store = open_store(url or f"sqlite:///{folder / 'store.db'}", schemas=SCHEMAS)
@@ -85,14 +101,20 @@ class Parts:
         self.permissions = Permissions(self.store, self.history, clock, default_role="admin")
         self.runs = Runs(self.store, clock)
         shared = (self.history, self.permissions, clock)
-        self.chat_models = ChatModels(self.store, [self.model], clock)
+        self.chat_models = ChatModels(self.store, [self.model, *more_models], clock, lake=self.lake)
         self.sheets = Sheets(self.store, self.lake, *shared)
         self.data_quality = DataQuality(
             self.store, self.lake, self.history, self.permissions, self.runs, clock,
             sheets=self.sheets, chat_model=self.model,
         )  # fmt: skip
-        self.templates = PromptTemplates(self.store, self.sheets, *shared)
+        self.templates = PromptTemplates(self.store, self.sheets, *shared, lake=self.lake, chat_models=self.chat_models)
+        self.template_attachments = TemplateAttachments(
+            self.store, *shared, sheets=self.sheets, templates=self.templates
+        )
         self.labels = CanonicalLabels(self.store, *shared)
+        self.template_trials = TemplateTrials(
+            self.permissions, templates=self.templates, labels=self.labels, chat_models=self.chat_models
+        )
         self.pairs = Pairs(self.store, self.labels, *shared)
         self.training_sheets = TrainingSheets(
             self.store,
@@ -106,11 +128,13 @@ class Parts:
             history=self.history,
             permissions=self.permissions,
             clock=clock,
+            bulk_answers=bulk_answers,
         )
 
     def worker(self) -> Worker:
         handlers = {
             "generate": self.training_sheets.handle,
+            "answer_pairs": self.training_sheets.handle_answering,
             "check_quality": self.data_quality.handle,
             "profile_sheet": self.data_quality.handle_profile,
         }

@@ -230,7 +230,7 @@ class ServedModel:
         self.serving, self.tracker = MemoryServing(clock), MemoryTracker()
         self.versions = ModelVersions(store)
         self.sheets = Sheets(store, lake, history, permissions, clock)
-        self.templates = PromptTemplates(store, self.sheets, history, permissions, clock)
+        self.templates = PromptTemplates(store, self.sheets, history, permissions, clock, lake=lake)
         file = folder / "mails.csv"
         file.write_text("mail_id,subject,body\nm1,Win now,Free money\nm2,Lunch,At noon?\n")
         lake.put_table("main.office.mails", file, original_name="mails.csv")

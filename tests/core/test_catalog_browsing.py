@@ -7,6 +7,7 @@ import pytest
 from tests.core.conftest import ANN
 from workbench_core.catalog import Catalog, browsing
 from workbench_core.ports import Selection, TableEntry
+from workbench_core.sheets.picture_files import volume_beside
 
 MANY = "demo.plant.many"
 
@@ -83,7 +84,7 @@ def test_the_folder_that_goes_with_a_table_is_the_nearest_that_has_its_files():
 
     def beside(**held: int) -> str:
         names = {name.replace("__", "."): count for name, count in held.items()}
-        return browsing.volume_beside(entries, "demo.acme.inspections", held=lambda one: names.get(one, 0))
+        return volume_beside(entries, "demo.acme.inspections", held=lambda one: names.get(one, 0))
 
     assert beside(demo__acme__images=2, demo__other__images=5) == "demo.acme.images"
     assert beside(demo__other__images=1) == "demo.other.images"

@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.core.conftest import ANN
+from tests.core.generation_parts import Parts
+from workbench_core import usage
 from workbench_core.errors import (
     ChangedByOthers,
     Conflict,
@@ -23,6 +25,7 @@ from workbench_core.prompt_templates import (
     LIFECYCLE,
     STARTERS,
     AnswerSource,
+    InputField,
     OutputField,
     PromptTemplates,
     TemplateDraft,
@@ -33,6 +36,7 @@ from workbench_core.prompt_templates import (
     propose_mapping,
 )
 from workbench_core.sheets import SheetDraft, Sheets
+from workbench_core.usage import ALL_USES, UsageRules, Use
 
 BEN = "ben@example.com"
 DRAFT = TemplateDraft(
@@ -53,6 +57,17 @@ FIELDS = (
     OutputField("count", FieldType.NUMBER, "", False),
 )
 STRUCTURED = replace(DRAFT, label_classes=(), output_schema=FIELDS, examples=())
+FULL = replace(
+    STRUCTURED,
+    output_schema=(*FIELDS, OutputField("severity", FieldType.NUMBER, rules={"minimum": 1, "maximum": 5})),
+    answer_source=AnswerSource.HYBRID,
+    model="rule-model",
+    inputs=(InputField("report", description="What happened"), InputField("line", FieldType.NUMBER, "", False)),
+    feature_columns=("report", "line"),
+    target_column="verdict",
+    tags=("plant", "quality"),
+    usage=usage.preset("personal_data"),
+)
 
 
 @pytest.fixture
@@ -61,8 +76,8 @@ def sheets(store, lake, history, permissions, clock):
 
 
 @pytest.fixture
-def templates(store, sheets, history, permissions, clock):
-    return PromptTemplates(store, sheets, history, permissions, clock)
+def templates(store, lake, sheets, history, permissions, clock):
+    return PromptTemplates(store, sheets, history, permissions, clock, lake=lake)
 
 
 @pytest.fixture
@@ -105,7 +120,7 @@ def test_tp_2_a_template_starts_as_draft_one(templates, history):
     assert [(event.action, event.by) for event in history.of("prompt_template", template.id)] == [("create", ANN)]
 
 
-@pytest.mark.parametrize("draft", [DRAFT, STRUCTURED, replace(DRAFT, label_classes=(), examples=())])
+@pytest.mark.parametrize("draft", [DRAFT, STRUCTURED, FULL, replace(DRAFT, label_classes=(), examples=())])
 def test_every_field_comes_back_from_the_store(templates, draft):
     assert templates.get(templates.create(draft, by=ANN).id).draft == draft
 
@@ -147,6 +162,13 @@ def test_tp_3_a_draft_can_be_saved_while_its_prompt_is_broken(templates):
     assert changed.user_prompt == "{{ repo"
     assert changed.placeholders == ()
     assert changed.row_version == 2
+
+
+def test_tp_3_a_draft_can_be_saved_while_a_field_has_no_name_yet(templates):
+    draft = replace(STRUCTURED, output_schema=(OutputField(""), OutputField(" b ")), inputs=(InputField(""),))
+    template = templates.create(draft, by=ANN)
+    assert templates.get(template.id).draft == draft
+    assert [found.id for found in templates.find()] == [template.id]
 
 
 def test_tp_3_the_second_of_two_editors_is_told_who_was_faster(templates):
@@ -402,62 +424,87 @@ def training_sheet(number, template, sheet, now):
     }
 
 
-@pytest.mark.parametrize(
-    ("role", "may_edit", "may_publish"),
-    [
-        (Role.DATA_STEWARD, True, True),
-        (Role.DATA_PRODUCER, True, False),
-        (Role.REVIEWER, False, False),
-        (Role.LABELER, False, False),
-        (Role.DATA_CONSUMER, False, False),
-    ],
-)
-def test_the_role_decides_who_edits_and_who_publishes(templates, permissions, role, may_edit, may_publish):
-    permissions.assign(BEN, role, by=ANN)
+DEEDS = {
+    "update": lambda templates, t: templates.update(t.id, t.draft, by=BEN, row_version=t.row_version),
+    "publish": lambda templates, t: templates.move(t.id, "publish", by=BEN),
+    "archive": lambda templates, t: templates.move(t.id, "archive", by=BEN),
+    "restore": lambda templates, t: templates.move(t.id, "restore", by=BEN),
+    "create_version": lambda templates, t: templates.create_version(t.id, by=BEN),
+    "duplicate": lambda templates, t: templates.duplicate(t.id, by=BEN),
+    "delete": lambda templates, t: templates.delete(t.id, by=BEN),
+}
+EDITORS = {Role.ADMIN, Role.DATA_STEWARD, Role.DATA_PRODUCER}
+
+
+def in_status(templates, status):
     template = templates.create(DRAFT, by=ANN)
-    old = published(templates)
-    edits = [
-        lambda: templates.create(DRAFT, by=BEN),
-        lambda: templates.update(template.id, DRAFT, by=BEN, row_version=1),
-        lambda: templates.create_version(old.id, by=BEN),
-        lambda: templates.duplicate(old.id, by=BEN),
-        lambda: templates.move(old.id, "archive", by=BEN),
-        lambda: templates.move(old.id, "restore", by=BEN),
-    ]
-    for deed in edits:
-        if may_edit:
-            deed()
-        else:
-            with pytest.raises(NotPermitted):
-                deed()
-    if may_publish:
-        templates.move(template.id, "publish", by=BEN)
+    steps = {"draft": [], "published": ["publish"], "archived": ["publish", "archive"]}[status]
+    for step in steps:
+        template = templates.move(template.id, step, by=ANN)
+    return template
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("status", TemplateStatus)
+def test_status_and_role_decide_together_what_can_be_done(templates, permissions, status, role):
+    permissions.assign(BEN, role, by=ANN)
+    for action, deed in DEEDS.items():
+        template = in_status(templates, status)
+        fits = status is TemplateStatus.DRAFT if action == "update" else action in template.actions
+        may = role in ({Role.ADMIN, Role.DATA_STEWARD} if action == "publish" else EDITORS)
+        if fits and may:
+            deed(templates, template)
+            continue
+        with pytest.raises(Conflict if may else NotPermitted):
+            deed(templates, template)
+        assert templates.get(template.id) == template
+
+
+@pytest.mark.parametrize("role", Role)
+def test_only_some_roles_create_templates_and_everybody_reads_them(templates, permissions, role):
+    permissions.assign(BEN, role, by=ANN)
+    if role in EDITORS:
+        assert templates.create(DRAFT, by=BEN).created_by == BEN
     else:
         with pytest.raises(NotPermitted):
-            templates.move(template.id, "publish", by=BEN)
-    if not may_edit:
-        with pytest.raises(NotPermitted):
-            templates.delete(template.id, by=BEN)
+            templates.create(DRAFT, by=BEN)
+    with pytest.raises(NotPermitted):
+        templates.create(DRAFT, by="")
 
 
 # --- snapshots, mapping, preview -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("draft", [DRAFT, STRUCTURED, *STARTERS.values()])
+@pytest.mark.parametrize("draft", [DRAFT, STRUCTURED, FULL, *STARTERS.values()])
 def test_inv_4_a_snapshot_survives_json_and_answers_as_the_template_does(templates, draft):
     template = templates.create(draft, by=ANN)
     stored = json.loads(json.dumps(template.snapshot()))
     assert set(stored) == {
         "name", "version", "label_type", "system_prompt", "user_prompt", "variables", "label_classes",
-        "output_schema", "examples", "temperature", "max_tokens",
+        "output_schema", "examples", "temperature", "max_tokens", "description", "answer_source", "model", "inputs",
+        "feature_columns", "target_column", "tags", "usage",
     }  # fmt: skip
     snapshot = from_snapshot(stored)
     assert snapshot.version == "1.0.0"
+    assert {name: getattr(snapshot, name) for name in TemplateDraft.__dataclass_fields__} == asdict_of(draft)
     assert list(snapshot.placeholders) == stored["variables"] == list(template.placeholders)
     assert snapshot.answer_kind is template.answer_kind
     assert snapshot.chat_options() == template.chat_options()
     values = dict.fromkeys(template.placeholders, "x")
     assert snapshot.renderer().render(values) == template.renderer().render(values)
+
+
+def asdict_of(draft):
+    return {name: getattr(draft, name) for name in TemplateDraft.__dataclass_fields__}
+
+
+def test_inv_4_a_snapshot_of_an_older_version_of_the_app_reads_with_defaults(templates):
+    stored = templates.create(FULL, by=ANN).snapshot()
+    newer = ("description", "answer_source", "model", "inputs", "feature_columns", "target_column", "tags", "usage")
+    snapshot = from_snapshot({name: value for name, value in stored.items() if name not in newer})
+    assert (snapshot.model, snapshot.inputs, snapshot.feature_columns, snapshot.tags) == ("", (), (), ())
+    assert (snapshot.target_column, snapshot.usage) == ("", ALL_USES)
+    assert snapshot.output_schema == FULL.output_schema
 
 
 @pytest.mark.parametrize("stored", [{}, {"name": "x"}, {"output_schema": 3}])
@@ -505,9 +552,11 @@ def test_tp_10_an_unmapped_placeholder_is_an_error_of_each_item(templates, repor
     assert [("“line” has no value" in item.error) for item in shown] == [True, True]
 
 
-def test_tp_10_a_column_without_a_role_cannot_be_previewed(templates, reports):
-    with pytest.raises(Invalid, match="secret"):
-        templates.preview(DRAFT, reports.id, {"report": "secret"})
+def test_tp_10_any_column_of_the_source_can_be_previewed_as_generation_can_use_it(templates, reports):
+    shown = templates.preview(replace(DRAFT, user_prompt="{{ report }}"), reports.id, {"report": "secret"}, limit=1)
+    assert shown[0].messages[-1].content == "a"
+    with pytest.raises(Invalid, match="no column colour"):
+        templates.preview(DRAFT, reports.id, {"report": "colour"})
     with pytest.raises(NotFound):
         templates.preview(DRAFT, "sheet-none", {})
 
@@ -525,3 +574,110 @@ def test_tp_12_two_versions_are_compared_field_by_field():
     assert found["label_classes"] == (" scratch", " dent", "-none", "+ok")
     assert found["temperature"] == ("-0.2", "+0.0")
     assert differences(DRAFT, DRAFT) == []
+
+
+def test_tp_12_a_difference_has_both_texts_for_a_look_side_by_side():
+    found = {difference.field: difference for difference in differences(STRUCTURED, FULL)}
+    assert set(found) == {
+        "output_schema", "answer_source", "model", "inputs", "feature_columns", "target_column", "tags", "usage",
+    }  # fmt: skip
+    assert (found["model"].before, found["model"].after) == ("", "rule-model")
+    assert found["inputs"].after == "report (string, required) What happened\nline (number, optional)"
+    assert '+severity (number, required) {"minimum": 1, "maximum": 5}' in found["output_schema"].lines
+    assert "prohibited: nothing" in found["usage"].before
+    assert "prohibited: training, validation" in found["usage"].after
+    assert "reason: personal data" in found["usage"].after
+
+
+def test_tp_12_a_difference_in_spaces_at_the_end_is_told_too():
+    found = differences(replace(DRAFT, user_prompt="{{ report }}"), replace(DRAFT, user_prompt="{{ report }}\n"))
+    assert found[0].lines == ("-'{{ report }}'", "+'{{ report }}\\n'")
+
+
+# --- what an author says beside the prompts ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"inputs": (InputField("report"), InputField("report"))}, "inputs", "twice"),
+        ({"inputs": (InputField(" "),)}, "inputs", "no name"),
+        (
+            {"feature_columns": ("report", "verdict"), "target_column": "verdict"},
+            "target_column",
+            "give the answer away",
+        ),
+        ({"tags": (" a",)}, "tags", "space"),
+        ({"tags": ("",)}, "tags", "empty"),
+        ({"tags": ("Plant", "plant")}, "tags", "twice"),
+        ({"tags": tuple(map(str, range(21)))}, "tags", "20 tags"),
+        ({"tags": ("x" * 51,)}, "tags", "50 characters"),
+    ],
+)
+def test_tp_4_what_keeps_a_template_with_more_said_from_being_published(templates, change, field, words):
+    draft = replace(DRAFT, **change)
+    found = [problem for problem in templates.lint(draft) if words in problem.message]
+    assert [(problem.field, problem.is_warning) for problem in found] == [(field, False)]
+    with pytest.raises(Invalid, match="cannot be published"):
+        published(templates, draft)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "words"),
+    [
+        ({"inputs": (InputField("colour"),)}, "inputs", "No prompt uses the input “colour”"),
+        ({"feature_columns": ("a", "A")}, "feature_columns", "twice"),
+    ],
+)
+def test_tp_4_a_warning_is_told_and_keeps_nothing_from_being_published(templates, change, field, words):
+    draft = replace(DRAFT, **change)
+    assert [(p.field, p.is_warning) for p in templates.lint(draft) if words in p.message] == [(field, True)]
+    assert published(templates, draft).status is TemplateStatus.PUBLISHED
+
+
+def test_tp_4_a_model_that_is_not_configured_here_is_a_warning(tmp_path):
+    templates = Parts(tmp_path).templates
+    assert templates.lint(replace(DRAFT, model="rule-model")) == []
+    found = templates.lint(replace(DRAFT, model="large"))
+    assert [(problem.field, problem.message, problem.is_warning) for problem in found] == [
+        ("model", "No model “large” is configured here.", True)
+    ]
+    assert published(templates, replace(DRAFT, model="large")).model == "large"
+
+
+def test_tp_4_a_placeholder_without_an_input_is_fine(templates):
+    assert templates.lint(replace(DRAFT, inputs=(InputField("report"),))) == []
+
+
+def test_inv_6_a_use_cannot_be_allowed_and_prohibited(templates):
+    overlapping = UsageRules(allowed=frozenset({Use.TRAINING}), prohibited=frozenset({Use.TRAINING}))
+    assert any(
+        "training cannot be both" in message for message in messages(templates, replace(DRAFT, usage=overlapping))
+    )
+    with pytest.raises(Invalid, match="training cannot be both"):
+        templates.create(replace(DRAFT, usage=overlapping), by=ANN)
+    template = templates.create(DRAFT, by=ANN)
+    with pytest.raises(Invalid, match="training cannot be both"):
+        templates.update(template.id, replace(DRAFT, usage=overlapping), by=ANN, row_version=1)
+
+
+def test_an_optional_input_without_a_column_renders_as_nothing(templates, reports):
+    draft = replace(DRAFT, inputs=(InputField("line", required=False),), examples=())
+    assert draft.optional_placeholders == ("line",)
+    shown = templates.preview(draft, reports.id, {"report": "secret"}, limit=1)
+    assert shown[0].error == ""
+    assert shown[0].messages[-1].content == "Report: a\nLine: "
+
+
+def test_what_default_says_wins_over_nothing_for_an_optional_input(templates, reports):
+    draft = replace(
+        DRAFT,
+        system_prompt="",
+        user_prompt="{{ report }} {{ line|default('any line') }}{% if shift is defined %} at night{% endif %}",
+        inputs=(InputField("line", required=False), InputField("shift", required=False)),
+        examples=(),
+    )
+    shown = templates.preview(draft, reports.id, {"report": "secret"}, limit=1)
+    assert shown[0].messages[-1].content == "a any line"
+    mapped = templates.preview(draft, reports.id, {"report": "secret", "line": "line"}, limit=1)
+    assert mapped[0].messages[-1].content == "a 1"

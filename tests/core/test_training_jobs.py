@@ -622,3 +622,23 @@ def test_rt_1_takes_the_newest_training_sheet_for_the_same_question(parts):
 def test_rt_1_an_unknown_model(parts):
     with pytest.raises(NotFound, match="no model"):
         parts.jobs.propose_retrain("nothing")
+
+
+def test_a_job_over_pairs_with_pictures_says_that_nobody_looks_at_them(parts):
+    sheet = parts.reviewed(60)
+    parts.store.execute(
+        "UPDATE pairs SET messages = :messages WHERE training_sheet_id = :id AND sequence_number <= 20",
+        touches="pairs",
+        id=sheet,
+        messages='[{"role": "user", "content": "[picture: a.png]", "attachments": ["demo.a.b/a.png"]}]',
+    )
+    parts.store.execute(
+        "UPDATE pairs SET messages = REPLACE(messages, 'a.png', item_ref || '.png') WHERE training_sheet_id = :id "
+        "AND sequence_number <= 20",
+        touches="pairs",
+        id=sheet,
+    )
+    job = parts.trained(sheet)
+    (line,) = [message for message in messages(parts, job) if "have pictures" in message]
+    assert "learns from the text of the question alone" in line
+    assert not [line for line in messages(parts, parts.trained(parts.reviewed(60))) if "pictures" in line]

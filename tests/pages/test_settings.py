@@ -7,7 +7,7 @@ import pytest
 from tests.core.generation_parts import RuleModel
 from tests.pages.conftest import ANN, labels
 from workbench_core.permissions import Role
-from workbench_core.ports import Availability
+from workbench_core.ports import Availability, TokenPrice
 
 LEA = "lea@example.com"
 
@@ -70,11 +70,16 @@ def test_without_the_right_the_demo_buttons_are_disabled_with_the_reason(workben
 # --- parts -----------------------------------------------------------------------------------------------------------
 
 
+def with_models(workbench, *models):
+    """These language models in place of the installed one."""
+    workbench.__dict__["language_models"] = models
+    return models[0]
+
+
 @pytest.fixture
 def model(workbench):
-    """A language model that answers at once, in place of the installed one."""
-    workbench.__dict__["chat_model"] = RuleModel(rule=lambda question: "Paris")
-    return workbench.chat_model
+    """A language model that answers at once."""
+    return with_models(workbench, RuleModel(rule=lambda question: "Paris"))
 
 
 def test_every_part_shows_whether_it_is_ready(workbench, model, open_page):
@@ -85,21 +90,36 @@ def test_every_part_shows_whether_it_is_ready(workbench, model, open_page):
 
 
 def test_a_part_that_is_not_ready_says_why_and_what_to_do(workbench, open_page):
-    workbench.__dict__["chat_model"] = RuleModel(reason="The weights are not installed.")
+    with_models(workbench, RuleModel(reason="The weights are not installed."))
     page = open_page("settings", view="parts")
     assert "The weights are not installed." in shown(page)
-    assert page.button(key="settings_ask").disabled
+    assert page.button(key="settings_ask_rule-model").disabled
 
 
 def test_the_language_model_is_asked_a_real_question(model, open_page):
-    page = press(open_page("settings", view="parts"), "settings_ask")
+    page = press(open_page("settings", view="parts"), "settings_ask_rule-model")
     assert "Paris" in [element.value for element in page.text]
     assert model.asked == ["test"]
 
 
+def test_every_model_is_listed_and_asked_by_its_own_button(workbench, open_page):
+    """The answer comes from that model, each time anew."""
+    price = TokenPrice(0.15, 0.6, "EUR")
+    first = RuleModel(rule=lambda question: "Paris", name="big", title="Big one")
+    second = RuleModel(rule=lambda question: "Rome", name="small", title="Small one", price=price)
+    with_models(workbench, first, second)
+    page = open_page("settings", view="parts")
+    assert "Language model: Small one" in shown(page)
+    assert "Price: 0.15 in, 0.6 out, EUR per million tokens" in shown(page)
+    for _ in range(2):
+        press(page, "settings_ask_small")
+        assert "Rome" in [element.value for element in page.text]
+    assert (first.asked, second.asked) == ([], ["test", "test"])
+
+
 def test_a_model_that_fails_shows_its_error(workbench, open_page):
-    workbench.__dict__["chat_model"] = RuleModel(failing=frozenset({"test"}))
-    page = press(open_page("settings", view="parts"), "settings_ask")
+    with_models(workbench, RuleModel(failing=frozenset({"test"})))
+    page = press(open_page("settings", view="parts"), "settings_ask_rule-model")
     assert "The model refused this item." in shown(page)
 
 

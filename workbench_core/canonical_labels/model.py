@@ -227,15 +227,15 @@ def version_from(row: Row) -> LabelVersion:
 
 
 def label_from(row: Row) -> CanonicalLabel:
-    """Read a label out of a row with `LABEL_COLUMNS`."""
+    """Read a label out of a row with `LABEL_COLUMNS`; a generation reads a hundred thousand of them."""
     return CanonicalLabel(
-        id=rows.text(row, "id"),
-        sheet_id=rows.text(row, "sheet_id"),
-        item_ref=rows.text(row, "item_ref"),
-        label_type=rows.text(row, "label_type"),
-        answer=rows.text(row, "answer"),
+        id=str(row["id"]),
+        sheet_id=str(row["sheet_id"]),
+        item_ref=str(row["item_ref"]),
+        label_type=str(row["label_type"]),
+        answer=str(row["answer"]),
         confidence=rows.number(row, "confidence"),
-        notes=rows.text(row, "notes"),
+        notes=str(row["notes"]),
         labeling_mode=LabelingMode(rows.text(row, "labeling_mode")),
         training_sheet_id=rows.text(row, "training_sheet_id"),
         prompt_template_id=rows.text(row, "prompt_template_id"),
@@ -243,8 +243,8 @@ def label_from(row: Row) -> CanonicalLabel:
         reuse_count=rows.whole(row, "reuse_count"),
         last_reused_at=rows.time_or_none(row, "last_reused_at"),
         usage=usage.from_row(row),
-        labeled_by=rows.text(row, "labeled_by"),
+        labeled_by=str(row["labeled_by"]),
         labeled_at=rows.time(row, "labeled_at"),
-        updated_by=rows.text(row, "updated_by"),
+        updated_by=str(row["updated_by"]),
         updated_at=rows.time(row, "updated_at"),
     )

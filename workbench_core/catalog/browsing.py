@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from sqlglot import exp
@@ -111,17 +111,3 @@ def below(path: str, *, dialect: str) -> str:
     """The filter that keeps the files of a volume that lie in a folder of it, in the SQL of the lake."""
     prefix = exp.Literal.string(f"{path.strip('/')}/")
     return exp.StartsWith(this=exp.column("path", quoted=True), expression=prefix).sql(dialect=dialect)
-
-
-def volume_beside(entries: Sequence[TableEntry], table: str, *, held: Callable[[str], int]) -> str:
-    """The volume that holds most of some files, as `held(volume)` counts them; empty when none holds any.
-
-    It is looked for in the schema of a table, and only then in the rest of its catalog.
-    """
-    volumes = [entry.name for entry in entries if entry.kind == "volume" and entry.name != table]
-    for place in (table.rpartition(".")[0], table.partition(".")[0]):
-        counts = {volume: held(volume) for volume in volumes if volume.startswith(f"{place}.")}
-        best = max(counts, key=lambda volume: counts[volume], default="")
-        if best and counts[best]:
-            return best
-    return ""

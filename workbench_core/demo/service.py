@@ -22,6 +22,7 @@ _SOURCE_NAMES = ", ".join(f"'{source.name}'" for source in SOURCES)
 _IS_DEMO_SHEET = f"(is_demo = TRUE OR source IN ({_SOURCE_NAMES}))"
 _SHEETS = f"SELECT id FROM sheets WHERE {_IS_DEMO_SHEET}"
 _TRAINING_SHEETS = f"SELECT id FROM training_sheets WHERE sheet_id IN ({_SHEETS})"
+_ANSWERINGS = f"SELECT id FROM answerings WHERE training_sheet_id IN ({_TRAINING_SHEETS})"
 _JOBS = f"SELECT id FROM training_jobs WHERE training_sheet_id IN ({_TRAINING_SHEETS})"
 _VERSIONS = f"SELECT model_name || '/' || CAST(version AS TEXT) FROM model_versions WHERE job_id IN ({_JOBS})"
 _MODELS = (  # a model that also has a version trained on other data is not ours to stop
@@ -42,7 +43,8 @@ _RUNS = (
 )
 # a demo template that somebody used on data of their own stays, as theirs
 _UNUSED_TEMPLATES = (
-    f"is_demo = TRUE AND id NOT IN (SELECT prompt_template_id FROM training_sheets WHERE sheet_id NOT IN ({_SHEETS}))"
+    f"is_demo = TRUE AND id NOT IN (SELECT prompt_template_id FROM training_sheets WHERE sheet_id NOT IN ({_SHEETS})) "
+    f"AND id NOT IN (SELECT prompt_template_id FROM attached_templates WHERE sheet_id NOT IN ({_SHEETS}))"
 )
 
 # in the order in which nothing is left pointing at a removed row
@@ -69,6 +71,9 @@ REMOVALS: tuple[tuple[str, str], ...] = (
     ("training_job_events", f"job_id IN ({_JOBS})"),
     ("training_job_pairs", f"job_id IN ({_JOBS})"),
     ("training_jobs", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
+    ("answering_pairs", f"answering_id IN ({_ANSWERINGS})"),
+    ("replaced_answers", f"pair_id IN (SELECT id FROM pairs WHERE training_sheet_id IN ({_TRAINING_SHEETS}))"),
+    ("answerings", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
     ("pair_reviews", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
     ("pairs", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
     ("training_sheets", f"sheet_id IN ({_SHEETS})"),
@@ -82,6 +87,7 @@ REMOVALS: tuple[tuple[str, str], ...] = (
     ("quality_rules", f"sheet_id IN ({_SHEETS})"),
     ("quality_profiles", f"sheet_id IN ({_SHEETS})"),
     ("quality_options", f"sheet_id IN ({_SHEETS})"),
+    ("attached_templates", f"sheet_id IN ({_SHEETS})"),
     ("prompt_templates", _UNUSED_TEMPLATES),
     ("unsaved_sheets", f"sheet_id IN ({_SHEETS})"),
     ("sheets", _IS_DEMO_SHEET),

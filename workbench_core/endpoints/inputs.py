@@ -9,6 +9,7 @@ from workbench_core.model_versions import ModelVersion
 from workbench_core.ports import Row, Store
 from workbench_core.prompt_rendering import text_of
 from workbench_core.sheets import Sheets
+from workbench_core.sheets.picture_files import picture_text
 
 
 def variables_of(store: Store, made: ModelVersion) -> tuple[str, ...]:
@@ -23,11 +24,12 @@ def sheet_row(store: Store, sheets: Sheets, made: ModelVersion, number: int) -> 
     if frame.empty:
         raise NotFound(f"The sheet has no row {number}.", hint="Choose a smaller number.")
     values = dict(zip(frame.columns, frame.iloc[0].tolist(), strict=True))
-    identifier = sheets.get(made.sheet_id).item_id_column
+    sheet = sheets.get(made.sheet_id)
     mapping = rows.json_object(_training_sheet(store, made), "mapping")
     record = {
-        field: text_of(values.get("item_ref" if column == identifier else str(column)))
+        field: picture_text(value) if column in sheet.image_columns else text_of(value)
         for field, column in mapping.items()
+        for value in (values.get("item_ref" if column == sheet.item_id_column else str(column)),)
     }
     return SheetRow(str(values["item_ref"]), record)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from workbench_core import rows, usage
 from workbench_core.ports import Json, Message, Row
@@ -155,7 +156,7 @@ def pair_from(row: Row) -> Pair:
         item_ref=rows.text(row, "item_ref"),
         sequence_number=rows.whole(row, "sequence_number"),
         variables={name: str(value) for name, value in rows.json_object(row, "variables").items()},
-        messages=tuple(Message(**message) for message in json.loads(rows.text(row, "messages"))),
+        messages=tuple(map(message_from, json.loads(rows.text(row, "messages")))),
         answer=rows.text(row, "answer"),
         original_answer=None if row["original_answer"] is None else rows.text(row, "original_answer"),
         response_source=ResponseSource(rows.text(row, "response_source")),
@@ -173,6 +174,11 @@ def pair_from(row: Row) -> Pair:
         created_at=rows.time(row, "created_at"),
         updated_at=rows.time(row, "updated_at"),
     )
+
+
+def message_from(stored: Mapping[str, Any]) -> Message:
+    """A message; `attachments` are written only when there are any."""
+    return Message(str(stored["role"]), str(stored["content"]), tuple(map(str, stored.get("attachments", ()))))
 
 
 def review_from(row: Row) -> PairReview:

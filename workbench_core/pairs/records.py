@@ -100,7 +100,7 @@ class PairRecords:
     def latest_review(self, training_sheet_id: str, by: str) -> PairReview:
         found = self._store.query(
             f"SELECT {REVIEW_COLUMNS} FROM pair_reviews WHERE training_sheet_id = :sheet AND by_user = :by "
-            "AND undone_at IS NULL ORDER BY reviewed_at DESC, id LIMIT 1",
+            "AND undone_at IS NULL AND action <> 'generate' ORDER BY reviewed_at DESC, id LIMIT 1",
             sheet=training_sheet_id,
             by=by,
         )
@@ -112,7 +112,7 @@ class PairRecords:
         """The decision that stood before this one; none after a reopening or in the beginning."""
         found = self._store.query(
             f"SELECT {REVIEW_COLUMNS} FROM pair_reviews WHERE pair_id = :pair AND row_version < :version "
-            "AND undone_at IS NULL AND action <> 'save' ORDER BY row_version DESC LIMIT 1",
+            "AND undone_at IS NULL AND action NOT IN ('save', 'generate') ORDER BY row_version DESC LIMIT 1",
             pair=review.pair_id,
             version=review.row_version,
         )

@@ -82,6 +82,12 @@ class Pairs:
         found = self._store.query(f"SELECT COUNT(*) AS pairs FROM pairs WHERE {where}", **params)
         return rows.whole(found[0], "pairs")
 
+    def ids(self, training_sheet_id: str, wanted: PairFilter | None = None) -> tuple[str, ...]:
+        """The ids of all pairs that a filter has, in their order."""
+        where, params = where_of(training_sheet_id, wanted or PairFilter())
+        found = self._store.query(f"SELECT id FROM pairs WHERE {where} ORDER BY sequence_number, id", **params)
+        return tuple(rows.text(row, "id") for row in found)
+
     def counts(self, training_sheet_id: str) -> PairCounts:
         """The pairs of one training sheet by status and source (TS-5)."""
         return self.counts_of([training_sheet_id])[training_sheet_id]

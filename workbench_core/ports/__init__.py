@@ -1,5 +1,6 @@
 """What the features need from the outside: Store, Lake, ChatModel, Embedder, Trainer, Serving, Tracker."""
 
+from workbench_core.ports.bulk_answers import BulkAnswers, BulkPrompt, BulkRequest, BulkState, BulkStatus
 from workbench_core.ports.intake import (
     MAX_STREAMED_BYTES,
     MAX_WHOLE_BYTES,
@@ -60,6 +61,11 @@ __all__ = [
     "STREAMED_ENDINGS",
     "TABLE_ENDINGS",
     "Availability",
+    "BulkAnswers",
+    "BulkPrompt",
+    "BulkRequest",
+    "BulkState",
+    "BulkStatus",
     "ChangeMode",
     "ChangedTable",
     "ChatAnswer",

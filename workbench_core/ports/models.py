@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+PICTURE_CHARACTERS = 4_000  # what an attached picture counts where prompts are measured: about a thousand tokens
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One chat message; `role` is system, user or assistant.

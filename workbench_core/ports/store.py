@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
@@ -41,6 +41,13 @@ class Store(Protocol):
 
     def append(self, table: str, rows: Sequence[Mapping[str, Value]]) -> int:
         """Insert rows (all with the same keys) in one bulk statement; give their number."""
+        ...
+
+    def append_rows(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Value]]) -> int:
+        """Insert many rows, each with the values of `columns` in their order, in bulk; give their number.
+
+        An iterator is read while the statement runs: it must not use the store. When it raises, nothing is kept.
+        """
         ...
 
     def transaction(self) -> AbstractContextManager[None]:

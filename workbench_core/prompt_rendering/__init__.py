@@ -1,8 +1,15 @@
 """Rendering of prompts: Jinja templates over the values of one item, sandboxed and bounded in size and time."""
 
 from workbench_core.prompt_rendering.grammar import MAX_PROMPT, Fault, faults, placeholders
-from workbench_core.prompt_rendering.renderer import MAX_OUTPUT, MAX_VALUE, Renderer, text_of
-from workbench_core.prompt_rendering.sandbox import MAX_ITERATIONS, MAX_SECONDS, MAX_TEXT, MAX_WORK
+from workbench_core.prompt_rendering.renderer import Renderer, text_of, texts_of
+from workbench_core.prompt_rendering.sandbox import (
+    MAX_ITERATIONS,
+    MAX_OUTPUT,
+    MAX_SECONDS,
+    MAX_TEXT,
+    MAX_VALUE,
+    MAX_WORK,
+)
 
 __all__ = [
     "MAX_ITERATIONS",
@@ -17,4 +24,5 @@ __all__ = [
     "faults",
     "placeholders",
     "text_of",
+    "texts_of",
 ]

@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from math import isnan
 from types import TracebackType
 
-from jinja2 import Template, TemplateError
+from jinja2 import Template
 
 from workbench_core.errors import Invalid
 from workbench_core.ports import Message
+from workbench_core.prompt_rendering.direct import direct_prompts
 from workbench_core.prompt_rendering.grammar import faults, parsed
-from workbench_core.prompt_rendering.sandbox import BUDGET, ENVIRONMENT, Budget, Refused, Rewriting
+from workbench_core.prompt_rendering.sandbox import (
+    BUDGET,
+    ENVIRONMENT,
+    FAILURES,
+    MAX_OUTPUT,
+    MAX_VALUE,
+    Budget,
+    Refused,
+    Rewriting,
+)
 
-MAX_VALUE = 20_000  # characters of one value; what is longer is cut, and marked
-MAX_OUTPUT = 200_000  # characters of one rendered prompt
 CUT_MARK = " […]"
 _EXACT = 2**53  # above it a float does not hold every whole number
-_FAILURES = (
-    Refused,
-    TemplateError,
-    ArithmeticError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    RecursionError,
-)
 _HINT = "Correct the prompt, or give the placeholder another column."
 
 
@@ -43,6 +41,8 @@ class Renderer:
     def __init__(self, system_prompt: str, user_prompt: str, examples: Sequence[tuple[str, str]] = ()) -> None:
         self._system = _Prompt("System prompt", system_prompt)
         self._user = _Prompt("User prompt", user_prompt)
+        self._direct = direct_prompts(system_prompt, user_prompt)
+        self._opening: tuple[str, tuple[Message, ...]] | None = None
         self._turns = tuple(
             message
             for question, answer in examples
@@ -54,14 +54,42 @@ class Renderer:
 
         Raises Invalid naming the line: a placeholder without a value, an empty user message, a step that goes too far.
         """
+        direct = self._direct and self._direct.render(variables)
+        system, user = direct or self.counted(variables)
+        return self._messages(system, user)
+
+    def render_columns(
+        self, columns: Mapping[str, Sequence[str]], rows: int
+    ) -> Iterator[tuple[Message, ...] | Invalid]:
+        """The messages of many items, whose values come as columns of `rows` texts, or why one has none."""
+        direct = self._direct and self._direct.render_columns(columns)
+        for row in range(rows):
+            try:
+                if direct:
+                    yield self._messages(*direct[row])
+                else:
+                    yield self.render({name: values[row] for name, values in columns.items()})
+            except Invalid as error:
+                yield error
+
+    def _messages(self, system: str, user: str) -> tuple[Message, ...]:
+        if not user or user.isspace():
+            raise Invalid("The rendered user prompt is empty.", hint="Check the mapped columns of this item.")
+        return (*self._before(system), Message("user", user))
+
+    def _before(self, system: str) -> tuple[Message, ...]:
+        """The messages before the item's own: the same for all items, when the system prompt names no value."""
+        opening = self._opening
+        if opening is None or opening[0] != system:
+            first = (Message("system", system),) if system.strip() else ()
+            opening = self._opening = (system, (*first, *self._turns))
+        return opening[1]
+
+    def counted(self, variables: Mapping[str, str]) -> tuple[str, str]:
+        """System and user text with every step counted: what holds whenever the direct way is not sure."""
         values: dict[str, object] = {name: _cut(value) for name, value in variables.items()}
         values[BUDGET] = Budget()
-        system = self._system.render(values)
-        user = self._user.render(values)
-        if not user.strip():
-            raise Invalid("The rendered user prompt is empty.", hint="Check the mapped columns of this item.")
-        first = (Message("system", system),) if system.strip() else ()
-        return (*first, *self._turns, Message("user", user))
+        return self._system.render(values), self._user.render(values)
 
     def shortened(self, variables: Mapping[str, str]) -> tuple[str, ...]:
         """The variables whose values are longer than MAX_VALUE and so were cut."""
@@ -73,15 +101,33 @@ def text_of(value: object) -> str:
 
     NULL is empty, a whole number has no decimals, a time is in ISO form, a nested value is JSON.
     """
+    if type(value) is str:
+        return value
     if hasattr(value, "tolist"):
         value = value.tolist()  # NumPy's numbers and arrays as Python's
     if value is None or type(value).__name__ in {"NaTType", "NAType"}:
         return ""
-    if isinstance(value, float) and (isnan(value) or (value.is_integer() and abs(value) < _EXACT)):
-        return "" if isnan(value) else str(int(value))  # a whole-number column with gaps arrives as floats
+    if isinstance(value, float):
+        return _text_of_float(value)
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return value.isoformat(sep=" ") if isinstance(value, datetime) else str(value)
+
+
+def texts_of(values: Sequence[object]) -> Sequence[str]:
+    """The cells of a column as prompts show them; most columns are texts already."""
+    kinds = {*map(type, values)}
+    if kinds == {str}:
+        return values  # type: ignore[return-value]
+    if kinds == {float}:
+        return [_text_of_float(value) for value in values]  # type: ignore[arg-type]
+    return [value if type(value) is str else text_of(value) for value in values]
+
+
+def _text_of_float(value: float) -> str:
+    if value.is_integer() and abs(value) < _EXACT:
+        return str(int(value))  # a whole-number column with gaps arrives as floats
+    return "" if isnan(value) else str(value)
 
 
 class _Prompt:
@@ -103,7 +149,7 @@ class _Prompt:
                 if size > MAX_OUTPUT:
                     raise Refused(f"the prompt grows beyond {MAX_OUTPUT:,} characters")
                 pieces.append(piece)
-        except _FAILURES as error:
+        except FAILURES as error:
             raise self._invalid(error) from error
         return "".join(pieces)
 

@@ -11,14 +11,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
-from typing import TypeAlias
+from math import inf
+from typing import TypeAlias, cast
 
-from jinja2 import Environment, StrictUndefined, Undefined, nodes, pass_context
+from jinja2 import Environment, StrictUndefined, TemplateError, Undefined, nodes, pass_context
 from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 from jinja2.visitor import NodeTransformer
 
+MAX_VALUE = 20_000  # characters of one value; what is longer is cut, and marked
+MAX_OUTPUT = 200_000  # characters of one rendered prompt
 MAX_ITERATIONS = 10_000  # of all loops of one render together
 MAX_TEXT = 200_000  # characters of one value on the way
 MAX_WORK = 5_000_000  # characters read and written by all operations of one render
@@ -56,6 +59,19 @@ _CONTAINERS = (list, tuple, dict)
 
 class Refused(Exception):
     """A step of a render that goes too far; the message is a sentence without its first capital."""
+
+
+FAILURES = (
+    Refused,
+    TemplateError,
+    ArithmeticError,
+    AssertionError,  # |truncate, to less than its mark
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+)
 
 
 class MissingValue(StrictUndefined):
@@ -149,14 +165,11 @@ class PromptEnvironment(ImmutableSandboxedEnvironment):
         budget = _budget(context)
         if isinstance(left, Undefined) or isinstance(right, Undefined):
             return self.binop_table["+"](left, right)  # raises with the placeholder's name
-        numbers = isinstance(left, int | float) and isinstance(right, int | float)
-        appended = operator == "+" and any(isinstance(left, kind) and isinstance(right, kind) for kind in (str, list))
-        if not (numbers or appended) or operator == "**":
-            raise Refused(f"“{operator}” cannot be used here")
-        result = self.binop_table[operator](budget.take(left), budget.take(right))
-        if numbers and abs(result) > MAX_NUMBER and abs(result) != float("inf"):
-            raise Refused("a number grows too large")
-        return budget.take(result)
+        budget.take(left)
+        budget.take(right)
+        if operator == "+" and any(isinstance(left, kind) and isinstance(right, kind) for kind in (str, list)):
+            return budget.take(self.binop_table["+"](left, right))
+        return budget.take(calculated(operator, left, right))
 
 
 class Rewriting(NodeTransformer):
@@ -189,6 +202,16 @@ class Rewriting(NodeTransformer):
     def visit_Dict(self, node: nodes.Dict) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         return _filtered(node, " flat")
+
+
+def calculated(operator: str, left: TemplateValue, right: TemplateValue) -> TemplateValue:
+    """The result of arithmetic with numbers. Raises Refused for anything else, and when the result is too large."""
+    if operator == "**" or not (isinstance(left, int | float) and isinstance(right, int | float)):
+        raise Refused(f"“{operator}” cannot be used here")
+    result: float = PromptEnvironment.default_binop_table[operator](left, right)
+    if abs(result) > MAX_NUMBER and abs(result) != inf:
+        raise Refused("a number grows too large")
+    return result
 
 
 def bounded_range(*args: TemplateValue) -> list[int]:
@@ -239,14 +262,14 @@ def _charged(name: str) -> Callable[..., TemplateValue]:
     @pass_context
     def apply(context: Context, value: TemplateValue, *args: TemplateValue, **kwargs: TemplateValue) -> TemplateValue:
         if any_value and isinstance(value, Undefined):
-            return _STANDARD.call_filter(name, value, args, kwargs, context=context)
+            return STANDARD.call_filter(name, value, args, kwargs, context=context)
         budget = _budget(context)
         _check_arguments(name, value, args, kwargs)
         for charged in (value, *args, *kwargs.values()):
             budget.take(charged)
         if not (wants_list or any_value or name == "tojson"):
             written(value)
-        result = _STANDARD.call_filter(name, value, args, kwargs, context=context)
+        result = STANDARD.call_filter(name, value, args, kwargs, context=context)
         if not isinstance(result, (*_SCALARS, *_CONTAINERS, Undefined)):
             result = [_entry(name, entry) for entry in result]
         return budget.take(result)
@@ -299,6 +322,19 @@ def _weight(value: TemplateValue) -> int:
     return 1 if not isinstance(value, int) else 1 + value.bit_length() // 3
 
 
+def _of_numbers(name: str) -> Callable[..., bool]:
+    """Jinja's test of that name, for numbers only: a text would be formatted by its “%”, to any length."""
+
+    standard = cast("Callable[..., object]", STANDARD.tests[name])
+
+    def test(value: TemplateValue, *args: TemplateValue) -> bool:
+        if not all(isinstance(number, int | float) for number in (value, *args)):
+            raise Refused(f"“is {name}” asks for a number, such as {{{{ amount|int }}}}")
+        return bool(standard(value, *args))
+
+    return test
+
+
 def _budget(context: Context) -> Budget:
     budget = context.resolve(BUDGET)
     assert isinstance(budget, Budget)
@@ -314,9 +350,10 @@ def _environment() -> PromptEnvironment:
     environment.filters = {name: _charged(name) for name in FILTERS}
     environment.filters |= {" counted": _counted, " together": _together, " part": _part, " flat": _flat}
     environment.tests = {name: test for name, test in environment.tests.items() if name in TESTS}
+    environment.tests |= {name: _of_numbers(name) for name in ("divisibleby", "even", "odd")}
     environment.globals = {"range": bounded_range}
     return environment
 
 
-_STANDARD = Environment(undefined=MissingValue, autoescape=False)  # noqa: S701 - prompts are text, not HTML
+STANDARD = Environment(undefined=MissingValue, autoescape=False)  # noqa: S701 - prompts are text, not HTML
 ENVIRONMENT = _environment()

@@ -1,28 +1,72 @@
-"""What keeps a prompt template from being published, as problems with the field and the line."""
+"""What is wrong with a prompt template, as problems with the field and the line, and what cannot even be saved."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from workbench_core import prompt_rendering
+from workbench_core.errors import Invalid
 from workbench_core.metrics import FieldType, normalise
-from workbench_core.prompt_templates.template import OutputField, Problem, TemplateDraft
+from workbench_core.prompt_templates.fields import OutputField
+from workbench_core.prompt_templates.json_schemas import schema_fault
+from workbench_core.prompt_templates.template import Problem, TemplateDraft
+from workbench_core.usage import UsageRules
 
+MAX_NAME = 255
+MAX_LABEL_TYPE = 100
+MAX_TEMPERATURE = 2.0
+MAX_TOKENS = 8_192
 MAX_CLASSES = 200
+MAX_TAGS = 20
+MAX_TAG = 50
 MAX_EXAMPLES = 10
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
-def problems_of(draft: TemplateDraft) -> list[Problem]:
-    """All problems in the order of the editor; empty when the template can be published (TP-4)."""
+def problems_of(draft: TemplateDraft, *, models: Collection[str] = ()) -> list[Problem]:
+    """All problems in the order of the editor; a template can be published when all are warnings (TP-4).
+
+    `models` are the names of the configured models; without any, the model of the template is not looked at.
+    """
     return [
         *_prompt_problems(draft),
+        *_input_problems(draft),
+        *_column_problems(draft),
         *_class_problems(draft.label_classes),
         *_schema_problems(draft),
         *_example_problems(draft),
+        *_model_problems(draft.model, models),
+        *_tag_problems(draft.tags),
+        *_usage_problems(draft.usage),
     ]
+
+
+def checked(draft: TemplateDraft) -> TemplateDraft:
+    """The draft without stray spaces. Raises Invalid for what cannot even be saved as a draft."""
+    tidy = replace(
+        draft,
+        name=draft.name.strip(),
+        label_type=draft.label_type.strip(),
+        model=draft.model.strip(),
+        target_column=draft.target_column.strip(),
+    )
+    if not 1 <= len(tidy.name) <= MAX_NAME:
+        raise Invalid(f"The name must have 1 to {MAX_NAME} characters.", hint="Change the name.")
+    if not 1 <= len(tidy.label_type) <= MAX_LABEL_TYPE:
+        raise Invalid(
+            f"The label type must have 1 to {MAX_LABEL_TYPE} characters.",
+            hint="Name the question that the labels answer, such as defect_class.",
+        )
+    if not 0 <= tidy.temperature <= MAX_TEMPERATURE:
+        raise Invalid(f"The temperature must be 0 to {MAX_TEMPERATURE:g}.", hint="0 gives the same answer each time.")
+    if not 1 <= tidy.max_tokens <= MAX_TOKENS:
+        raise Invalid(f"The longest answer must be 1 to {MAX_TOKENS:,} tokens.", hint="Change the number of tokens.")
+    for problem in _usage_problems(tidy.usage):
+        raise Invalid(problem.message, hint="Remove it from one of the lists.")
+    return tidy
 
 
 def _prompt_problems(draft: TemplateDraft) -> Iterator[Problem]:
@@ -37,6 +81,49 @@ def _prompt_problems(draft: TemplateDraft) -> Iterator[Problem]:
         yield Problem("user_prompt", "The user prompt is empty.")
     elif not faults and not prompt_rendering.placeholders(draft.user_prompt):
         yield Problem("user_prompt", "The user prompt has no placeholder, so every item would get the same text.")
+
+
+def _input_problems(draft: TemplateDraft) -> Iterator[Problem]:
+    names = [entry.name for entry in draft.inputs]
+    if any(not name.strip() for name in names):
+        yield Problem("inputs", "An input has no name.")
+    for name, count in Counter(names).items():
+        if count > 1 and name.strip():
+            yield Problem("inputs", f"The input “{name}” is there twice.")
+    used = draft.placeholders
+    if used:  # while a prompt cannot be read, nothing is known of its placeholders
+        for name in dict.fromkeys(names):
+            if name.strip() and name not in used:
+                yield Problem("inputs", f"No prompt uses the input “{name}”.", is_warning=True)
+
+
+def _column_problems(draft: TemplateDraft) -> Iterator[Problem]:
+    for name in _repeated(draft.feature_columns):
+        yield Problem("feature_columns", f"The column “{name}” is there twice.", is_warning=True)
+    if draft.target_column and draft.target_column in draft.feature_columns:
+        yield Problem(
+            "target_column", f"“{draft.target_column}” is a feature too: the question would give the answer away."
+        )
+
+
+def _model_problems(name: str, models: Collection[str]) -> Iterator[Problem]:
+    if name and models and name not in models:
+        yield Problem("model", f"No model “{name}” is configured here.", is_warning=True)
+
+
+def _tag_problems(tags: Sequence[str]) -> Iterator[Problem]:
+    if any(tag != tag.strip() or not tag for tag in tags):
+        yield Problem("tags", "A tag is empty, or begins or ends with a space.")
+    for tag in _repeated(tag for tag in tags if tag.strip()):
+        yield Problem("tags", f"The tag “{tag}” is there twice.")
+    if len(tags) > MAX_TAGS or any(len(tag) > MAX_TAG for tag in tags):
+        yield Problem("tags", f"There can be {MAX_TAGS} tags of up to {MAX_TAG} characters.")
+
+
+def _usage_problems(rules: UsageRules) -> Iterator[Problem]:
+    """A use that is both allowed and prohibited (INV-6)."""
+    if overlap := sorted(rules.allowed & rules.prohibited):
+        yield Problem("usage", f"{', '.join(overlap)} cannot be both allowed and prohibited.")
 
 
 def _class_problems(classes: Sequence[str]) -> Iterator[Problem]:
@@ -75,6 +162,8 @@ def _field_problems(field: OutputField) -> Iterator[Problem]:
         yield Problem("output_schema", f"An option of “{field.name}” is empty.")
     for option in _repeated(field.options):
         yield Problem("output_schema", f"“{field.name}” has the option “{option}” twice.")
+    if fault := schema_fault(field):
+        yield Problem("output_schema", fault)
     if field.options and field.type not in {FieldType.STRING, FieldType.ARRAY}:
         yield Problem("output_schema", f"“{field.name}” is a {field.type}: only texts and lists have options.")
 

@@ -2,112 +2,68 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
-from workbench_core import rows
 from workbench_core.clock import Clock, new_id
-from workbench_core.errors import AlreadyExists, ChangedByOthers, Conflict, Invalid, NotFound
+from workbench_core.errors import AlreadyExists, Conflict, Invalid, NotFound
 from workbench_core.history import History
 from workbench_core.permissions import Action, Permissions
-from workbench_core.ports import Row, Store, Value
-from workbench_core.prompt_rendering import Renderer, text_of
-from workbench_core.prompt_templates.lint import problems_of
+from workbench_core.ports import Lake, Store
+from workbench_core.prompt_templates import records, sheet_proposals, template_file
+from workbench_core.prompt_templates.lint import checked, problems_of
+from workbench_core.prompt_templates.row_rendering import rendered_rows
 from workbench_core.prompt_templates.template import (
     DELETABLE,
     LIFECYCLE,
     VERSIONABLE,
-    AnswerSource,
     Problem,
     PromptTemplate,
     RenderedItem,
     TemplateDraft,
     TemplateStatus,
-    examples_json,
-    fields_json,
-    read_examples,
-    read_fields,
 )
+from workbench_core.prompt_templates.versions import refuse_second_draft, version_after
 
 if TYPE_CHECKING:
+    from workbench_core.chat_models import ChatModels
     from workbench_core.sheets import Sheets
 
 MAX_NAME = 255
-MAX_LABEL_TYPE = 100
-MAX_TEMPERATURE = 2.0
-MAX_TOKENS = 8_192
-_VERSION = re.compile(r"\s*v?(\d{1,6})(?:\.(\d{1,6}))?")
-_COLUMNS = (
-    "id, lineage_id, parent_id, name, description, label_type, system_prompt, user_prompt, label_classes, "
-    "output_schema, examples, answer_source, temperature, max_tokens, version, status, is_demo, row_version, "
-    "created_by, created_at, updated_by, updated_at"
-)
-_MATCHES = (
-    "status IN :statuses AND (:label_type = '' OR label_type = :label_type) "
-    "AND LOWER(name || ' ' || description) LIKE LOWER(:pattern) ESCAPE '!'"
-)
 
 
 class PromptTemplates:
     """Write templates, check them, and move them through their versions."""
 
-    def __init__(self, store: Store, sheets: Sheets, history: History, permissions: Permissions, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        sheets: Sheets,
+        history: History,
+        permissions: Permissions,
+        clock: Clock,
+        *,
+        lake: Lake,
+        chat_models: ChatModels | None = None,
+    ) -> None:
+        """Without `chat_models` the names of models are not checked."""
         self._store = store
         self._sheets = sheets
         self._history = history
         self._permissions = permissions
         self._clock = clock
+        self._lake = lake
+        self._chat_models = chat_models
+
+    # --- write -----------------------------------------------------------------------------------------------------
 
     def create(self, draft: TemplateDraft, *, by: str, is_demo: bool = False) -> PromptTemplate:
         """Create draft 1.0.0 of a new lineage (TP-2). Raises Invalid naming the field."""
         self._permissions.check(by, Action.EDIT_TEMPLATES)
-        template = self._new(_checked(draft), by=by, is_demo=is_demo)
+        template = self._new(checked(draft), by=by, is_demo=is_demo)
         self._insert(template, "create", by=by)
         return template
-
-    def find(
-        self,
-        *,
-        status: TemplateStatus | None = None,
-        label_type: str = "",
-        search: str = "",
-        limit: int = 100,
-        offset: int = 0,
-    ) -> list[PromptTemplate]:
-        """Templates, last changed first; `search` looks into name and description (TP-1)."""
-        found = self._store.query(
-            f"SELECT {_COLUMNS} FROM prompt_templates WHERE {_MATCHES} "
-            "ORDER BY updated_at DESC, id LIMIT :limit OFFSET :offset",
-            limit=limit,
-            offset=offset,
-            **_wanted(status, label_type, search),
-        )
-        return [_template(row) for row in found]
-
-    def count(self, *, status: TemplateStatus | None = None, label_type: str = "", search: str = "") -> int:
-        """How many templates `find` has in all its pages."""
-        found = self._store.query(
-            f"SELECT COUNT(*) AS templates FROM prompt_templates WHERE {_MATCHES}",
-            **_wanted(status, label_type, search),
-        )
-        return rows.whole(found[0], "templates")
-
-    def get(self, template_id: str) -> PromptTemplate:
-        """One template version. Raises NotFound."""
-        found = self._store.query(f"SELECT {_COLUMNS} FROM prompt_templates WHERE id = :id", id=template_id)
-        if not found:
-            raise NotFound("This prompt template does not exist.", hint="Choose one on the Prompt templates page.")
-        return _template(found[0])
-
-    def versions(self, lineage_id: str) -> list[PromptTemplate]:
-        """All versions of one lineage, newest first."""
-        found = self._store.query(
-            f"SELECT {_COLUMNS} FROM prompt_templates WHERE lineage_id = :lineage ORDER BY created_at DESC, id",
-            lineage=lineage_id,
-        )
-        return sorted((_template(row) for row in found), key=lambda t: _numbers(t.version), reverse=True)
 
     def update(self, template_id: str, draft: TemplateDraft, *, by: str, row_version: int) -> PromptTemplate:
         """Change a draft (TP-3). Raises Conflict when it is published or archived, ChangedByOthers, Invalid."""
@@ -118,10 +74,10 @@ class PromptTemplates:
                 f"“{template.name}” {template.version} is {template.status} and cannot change.",
                 hint="Create a new version and change that one.",
             )
-        checked = _checked(draft)
-        changed = replace(template, **{entry.name: getattr(checked, entry.name) for entry in fields(checked)})
+        new = checked(draft)
+        changed = replace(template, **{entry.name: getattr(new, entry.name) for entry in fields(new)})
         with self._store.transaction():
-            self._save(changed, expected=row_version, by=by)
+            records.save(self._store, changed, expected=row_version, by=by, now=self._clock())
             self._history.add("prompt_template", template_id, "update", by=by)
         return self.get(template_id)
 
@@ -136,11 +92,12 @@ class PromptTemplates:
         template = self.get(template_id)
         to = LIFECYCLE.next(template.status, action, subject=f"“{template.name}” {template.version}")
         if publishing:
-            _check_publishable(template)
+            self._check_publishable(template)
         if action == "restore":
             to = self._restored_status(template)
         with self._store.transaction():
-            self._save(replace(template, status=to), expected=template.row_version, by=by)
+            moved = replace(template, status=to)
+            records.save(self._store, moved, expected=template.row_version, by=by, now=self._clock())
             self._history.add("prompt_template", template_id, action, by=by, version=template.version)
         return self.get(template_id)
 
@@ -150,28 +107,16 @@ class PromptTemplates:
         source = self.get(template_id)
         if source.status not in VERSIONABLE:
             raise Conflict(f"“{source.name}” {source.version} is a draft.", hint="Change the draft itself.")
-        known = self.versions(source.lineage_id)
-        _refuse_second_draft(known)
-        major, minor = max(_numbers(version.version) for version in known)
-        version = replace(
-            self._new(source.draft, by=by),
-            lineage_id=source.lineage_id,
-            parent_id=source.id,
-            version=f"{major}.{minor + 1}.0",
+        return self._next_version(
+            self.versions(source.lineage_id), source, source.draft, action="create version", by=by
         )
-        try:
-            self._insert(version, "create version", by=by, parent=source.version)
-        except AlreadyExists:
-            _refuse_second_draft(self.versions(source.lineage_id))
-            raise
-        return version
 
     def duplicate(self, template_id: str, *, by: str, name: str = "") -> PromptTemplate:
         """Start a lineage of its own from a template: an independent draft 1.0.0 (TP-7)."""
         self._permissions.check(by, Action.EDIT_TEMPLATES)
         source = self.get(template_id)
         chosen = name.strip() or f"Copy of {source.name}"[:MAX_NAME]
-        copy = self._new(_checked(replace(source.draft, name=chosen)), by=by)
+        copy = self._new(checked(replace(source.draft, name=chosen)), by=by)
         self._insert(copy, "duplicate", by=by, source=source.id)
         return copy
 
@@ -184,25 +129,46 @@ class PromptTemplates:
         with self._store.transaction():
             if used := self.dependants(template_id):
                 raise Conflict(f"“{template.name}” {template.version} is in use: {used}.", hint="Archive it instead.")
-            self._store.execute(
-                "DELETE FROM prompt_templates WHERE id = :id", touches="prompt_templates", id=template_id
-            )
+            sheets = records.remove(self._store, template_id)
             self._history.add("prompt_template", template_id, "delete", by=by, name=template.name)
+            self._history.add_many("sheet", sheets, "detach template", by=by, template=template.name)
+
+    # --- look ------------------------------------------------------------------------------------------------------
+
+    def find(
+        self,
+        *,
+        status: TemplateStatus | None = None,
+        label_type: str = "",
+        search: str = "",
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[PromptTemplate]:
+        """Templates, last changed first; `search` looks into name and description (TP-1)."""
+        return records.found(
+            self._store, status=status, label_type=label_type, search=search, limit=limit, offset=offset
+        )
+
+    def count(self, *, status: TemplateStatus | None = None, label_type: str = "", search: str = "") -> int:
+        """How many templates `find` has in all its pages."""
+        return records.counted(self._store, status=status, label_type=label_type, search=search)
+
+    def get(self, template_id: str) -> PromptTemplate:
+        """One template version. Raises NotFound."""
+        return records.one(self._store, template_id)
+
+    def versions(self, lineage_id: str) -> list[PromptTemplate]:
+        """All versions of one lineage, newest first."""
+        return records.lineage(self._store, lineage_id)
 
     def dependants(self, template_id: str) -> str:
-        """What stands on a template, in words such as “2 training sheets, 1 later version”; empty when nothing."""
-        found = self._store.query(
-            "SELECT (SELECT COUNT(*) FROM training_sheets WHERE prompt_template_id = :id) AS training_sheet, "
-            "(SELECT COUNT(*) FROM canonical_labels WHERE prompt_template_id = :id) AS canonical_label, "
-            "(SELECT COUNT(*) FROM prompt_templates WHERE parent_id = :id) AS later_version",
-            id=template_id,
-        )[0]
-        counts = {name.replace("_", " "): rows.whole(found, name) for name in found}
-        return ", ".join(f"{count:,} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
+        """What stands on a template, such as “2 training sheets (May, June), 1 later version (1.1.0)”."""
+        return records.dependants(self._store, template_id)
 
     def lint(self, draft: TemplateDraft) -> list[Problem]:
-        """What keeps a template from being published, in the order of the editor; empty when nothing does."""
-        return problems_of(draft)
+        """What is wrong with a template, in the order of the editor; warnings do not keep it from being published."""
+        models = () if self._chat_models is None else tuple(model.name for model in self._chat_models.all())
+        return problems_of(draft, models=models)
 
     def preview(
         self, draft: TemplateDraft, sheet_id: str, mapping: Mapping[str, str], *, limit: int = 3
@@ -210,17 +176,50 @@ class PromptTemplates:
         """Render the first rows of a sheet; an item that cannot be rendered says why (TP-10).
 
         `mapping` gives the column of each placeholder. Raises NotFound for the sheet, Invalid for a malformed prompt
-        or a column that the sheet does not have.
+        or a column that the source does not have.
         """
+        return self.render_each([draft], sheet_id, mapping, limit=limit)[0]
+
+    def render_each(
+        self, drafts: Sequence[TemplateDraft], sheet_id: str, mapping: Mapping[str, str], *, limit: int = 3
+    ) -> list[list[RenderedItem]]:
+        """The same rows as `preview`, for each of these templates."""
+        return rendered_rows(self._lake, self._sheets.get(sheet_id), drafts, mapping, limit=limit)
+
+    # --- files -----------------------------------------------------------------------------------------------------
+
+    def import_file(self, text: str, *, by: str, lineage_id: str = "") -> PromptTemplate:
+        """Make a template file a new lineage, or the next draft version of the lineage with this id.
+
+        Raises Invalid with the line, NotFound, Conflict when the newest version says the same already or a draft is
+        open.
+        """
+        self._permissions.check(by, Action.EDIT_TEMPLATES)
+        draft = checked(template_file.draft_from_file(text))
+        if not lineage_id:
+            template = self._new(draft, by=by)
+            self._insert(template, "import", by=by)
+            return template
+        known = self.versions(lineage_id)
+        if not known:
+            raise NotFound("This prompt template does not exist.", hint="Import the file as a new template.")
+        if known[0].draft == draft:
+            raise Conflict(
+                f"“{known[0].name}” {known[0].version} says the same already.", hint="There is nothing to import."
+            )
+        return self._next_version(known, known[0], draft, action="import", by=by)
+
+    def export_files(self, template_ids: Sequence[str]) -> bytes:
+        """These versions as template files in a zip archive, the same bytes for the same versions. Raises NotFound."""
+        return template_file.archive_of(records.several(self._store, template_ids))
+
+    def from_sheet(self, sheet_id: str, *, by: str) -> PromptTemplate:
+        """A new draft with what the columns of a sheet suggest: inputs, prompt, classes, label type (TP-11)."""
+        self._permissions.check(by, Action.EDIT_TEMPLATES)
         sheet = self._sheets.get(sheet_id)
-        if unknown := sorted(set(mapping.values()) - set(sheet.columns)):
-            raise Invalid(f"“{sheet.name}” has no column {', '.join(unknown)}.", hint="Map the placeholder again.")
-        renderer = draft.renderer()
-        page = self._sheets.preview(sheet_id, limit=limit)
-        return [
-            _rendered(renderer, text_of(row[sheet.item_id_column]), {k: text_of(row[v]) for k, v in mapping.items()})
-            for row in page.to_dict("records")
-        ]
+        template = self._new(checked(sheet_proposals.draft_from(self._lake, sheet)), by=by)
+        self._insert(template, "create", by=by, sheet=sheet.id)
+        return template
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -243,129 +242,49 @@ class PromptTemplates:
             updated_at=now,
         )
 
+    def _next_version(
+        self,
+        known: Sequence[PromptTemplate],
+        parent: PromptTemplate,
+        draft: TemplateDraft,
+        *,
+        action: str,
+        by: str,
+    ) -> PromptTemplate:
+        """Open the next draft of the lineage with these versions. Raises Conflict when one is open."""
+        refuse_second_draft(known)
+        version = replace(
+            self._new(draft, by=by), lineage_id=parent.lineage_id, parent_id=parent.id, version=version_after(known)
+        )
+        try:
+            self._insert(version, action, by=by, parent=parent.version)
+        except AlreadyExists:  # somebody was faster
+            refuse_second_draft(self.versions(parent.lineage_id))
+            raise
+        return version
+
     def _insert(self, template: PromptTemplate, action: str, *, by: str, **details: str) -> None:
         with self._store.transaction():
-            self._store.append("prompt_templates", [_row(template)])
+            records.add(self._store, template)
             self._history.add(
                 "prompt_template", template.id, action, by=by, name=template.name, version=template.version, **details
             )
 
-    def _save(self, template: PromptTemplate, *, expected: int, by: str) -> None:
-        """Write every column that may change, if nobody else was faster. Raises ChangedByOthers."""
-        values = _row(replace(template, row_version=expected + 1, updated_by=by, updated_at=self._clock()))
-        fixed = {"lineage_id", "parent_id", "version", "is_demo", "created_by", "created_at"}
-        kept = {name: value for name, value in values.items() if name not in fixed}
-        assignments = ", ".join(f"{name} = :{name}" for name in kept if name != "id")
-        changed = self._store.execute(
-            f"UPDATE prompt_templates SET {assignments} WHERE id = :id AND row_version = :expected",
-            touches="prompt_templates",
-            expected=expected,
-            **kept,
-        )
-        if not changed:
-            now = self.get(template.id)
-            raise ChangedByOthers(f"“{now.name}” was just changed by {now.updated_by}.", hint="Reload and try again.")
+    def _check_publishable(self, template: PromptTemplate) -> None:
+        """Raise Invalid with the first problem; warnings are none."""
+        problems = [problem for problem in self.lint(template) if not problem.is_warning]
+        if problems:
+            first, others = problems[0], len(problems) - 1
+            more = f" There {'are' if others > 1 else 'is'} {others} more." if others else ""
+            where = "" if first.line is None else f"{first.field.replace('_', ' ').capitalize()}, line {first.line}: "
+            raise Invalid(
+                f"“{template.name}” cannot be published. {where}{first.message}{more}",
+                hint="Correct the problems that the editor lists.",
+            )
 
     def _restored_status(self, template: PromptTemplate) -> TemplateStatus:
         """Published when it had been published: its text may be in use and must not change (INV-7)."""
         if any(event.action == "publish" for event in self._history.of("prompt_template", template.id)):
             return TemplateStatus.PUBLISHED
-        _refuse_second_draft(self.versions(template.lineage_id))
+        refuse_second_draft(self.versions(template.lineage_id))
         return TemplateStatus.DRAFT
-
-
-def _checked(draft: TemplateDraft) -> TemplateDraft:
-    """The draft without stray spaces. Raises Invalid for what cannot even be saved as a draft."""
-    checked = replace(draft, name=draft.name.strip(), label_type=draft.label_type.strip())
-    if not 1 <= len(checked.name) <= MAX_NAME:
-        raise Invalid(f"The name must have 1 to {MAX_NAME} characters.", hint="Change the name.")
-    if not 1 <= len(checked.label_type) <= MAX_LABEL_TYPE:
-        raise Invalid(
-            f"The label type must have 1 to {MAX_LABEL_TYPE} characters.",
-            hint="Name the question that the labels answer, such as defect_class.",
-        )
-    if not 0 <= checked.temperature <= MAX_TEMPERATURE:
-        raise Invalid(f"The temperature must be 0 to {MAX_TEMPERATURE:g}.", hint="0 gives the same answer each time.")
-    if not 1 <= checked.max_tokens <= MAX_TOKENS:
-        raise Invalid(f"The longest answer must be 1 to {MAX_TOKENS:,} tokens.", hint="Change the number of tokens.")
-    return checked
-
-
-def _check_publishable(template: PromptTemplate) -> None:
-    if problems := problems_of(template):
-        first = problems[0]
-        more = f" There are {len(problems) - 1} more problems." if len(problems) > 1 else ""
-        where = "" if first.line is None else f"{first.field.replace('_', ' ').capitalize()}, line {first.line}: "
-        raise Invalid(
-            f"“{template.name}” cannot be published. {where}{first.message}{more}",
-            hint="Correct the problems that the editor lists.",
-        )
-
-
-def _refuse_second_draft(versions: Sequence[PromptTemplate]) -> None:
-    for version in versions:
-        if version.status is TemplateStatus.DRAFT:
-            raise Conflict(
-                f"“{version.name}” has the open draft {version.version} already.",
-                hint="Publish, archive or delete that draft first.",
-            )
-
-
-def _numbers(version: str) -> tuple[int, int]:
-    """Major and minor number; a version text that is none counts as 1.0."""
-    found = _VERSION.match(version)
-    return (int(found[1]), int(found[2] or 0)) if found else (1, 0)
-
-
-def _rendered(renderer: Renderer, item_ref: str, variables: Mapping[str, str]) -> RenderedItem:
-    try:
-        messages = renderer.render(variables)
-    except Invalid as error:
-        return RenderedItem(item_ref, (), error.message)
-    return RenderedItem(item_ref, messages, shortened=renderer.shortened(variables))
-
-
-def _wanted(status: TemplateStatus | None, label_type: str, search: str) -> dict[str, str | list[TemplateStatus]]:
-    """The parameters of `_MATCHES`."""
-    return {
-        "statuses": [status] if status else list(TemplateStatus),
-        "label_type": label_type,
-        "pattern": rows.search_pattern(search),
-    }
-
-
-def _row(template: PromptTemplate) -> dict[str, Value]:
-    values = {entry.name: getattr(template, entry.name) for entry in fields(PromptTemplate)}
-    return {
-        **values,
-        "label_classes": rows.to_json(template.label_classes),
-        "output_schema": rows.to_json(fields_json(template.output_schema)),
-        "examples": rows.to_json(examples_json(template.examples)),
-    }
-
-
-def _template(row: Row) -> PromptTemplate:
-    return PromptTemplate(
-        id=rows.text(row, "id"),
-        lineage_id=rows.text(row, "lineage_id"),
-        parent_id=rows.text(row, "parent_id") or None,
-        name=rows.text(row, "name"),
-        description=rows.text(row, "description"),
-        label_type=rows.text(row, "label_type"),
-        system_prompt=rows.text(row, "system_prompt"),
-        user_prompt=rows.text(row, "user_prompt"),
-        label_classes=rows.json_texts(row, "label_classes"),
-        output_schema=read_fields(rows.json_list(row, "output_schema")),
-        examples=read_examples(rows.json_list(row, "examples")),
-        answer_source=AnswerSource(rows.text(row, "answer_source")),
-        temperature=rows.number(row, "temperature"),
-        max_tokens=rows.whole(row, "max_tokens"),
-        version=rows.text(row, "version"),
-        status=TemplateStatus(rows.text(row, "status")),
-        is_demo=rows.flag(row, "is_demo"),
-        row_version=rows.whole(row, "row_version"),
-        created_by=rows.text(row, "created_by"),
-        created_at=rows.time(row, "created_at"),
-        updated_by=rows.text(row, "updated_by"),
-        updated_at=rows.time(row, "updated_at"),
-    )

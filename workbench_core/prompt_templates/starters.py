@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from workbench_core.metrics import FieldType
-from workbench_core.prompt_templates.template import AnswerSource, OutputField, TemplateDraft, TemplateExample
+from workbench_core.prompt_templates.fields import InputField, OutputField, TemplateExample
+from workbench_core.prompt_templates.template import AnswerSource, TemplateDraft
 
 _CLASSIFICATION = TemplateDraft(
     name="Classify a text",
@@ -49,6 +50,10 @@ _QUESTION = TemplateDraft(
     user_prompt=("{% if context|default('') %}Text:\n{{ context }}\n\n{% endif %}Question: {{ question }}"),
     answer_source=AnswerSource.MANUAL,
     temperature=0.2,
+    inputs=(
+        InputField("question", description="What is asked"),
+        InputField("context", description="A text that holds the answer, when there is one", required=False),
+    ),
 )
 STARTERS: Mapping[str, TemplateDraft] = MappingProxyType(
     {"Classification": _CLASSIFICATION, "Extraction": _EXTRACTION, "Question answering": _QUESTION}

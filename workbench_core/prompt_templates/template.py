@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -12,9 +10,26 @@ from enum import StrEnum
 from workbench_core import prompt_rendering
 from workbench_core.errors import Invalid
 from workbench_core.lifecycle import Lifecycle
-from workbench_core.metrics import AnswerField, AnswerKind, FieldType, answer_schema, validate_answer
+from workbench_core.metrics import AnswerField, AnswerKind
 from workbench_core.ports import ChatOptions, Json, Message
 from workbench_core.prompt_rendering import Renderer
+from workbench_core.prompt_templates.answer_checks import schema_faults
+from workbench_core.prompt_templates.fields import (
+    InputField,
+    OutputField,
+    TemplateExample,
+    examples_json,
+    fields_json,
+    inputs_json,
+    read_examples,
+    read_fields,
+    read_inputs,
+    read_usage,
+    usage_json,
+)
+from workbench_core.prompt_templates.json_schemas import json_schema
+from workbench_core.prompt_templates.optional_inputs import LenientRenderer
+from workbench_core.usage import ALL_USES, UsageRules
 
 
 class TemplateStatus(StrEnum):
@@ -32,6 +47,7 @@ class AnswerSource(StrEnum):
     AI_GENERATED = "ai_generated"
     MANUAL = "manual"
     CANONICAL = "canonical"
+    HYBRID = "hybrid"  # the column where it has a value, a language model for the rest
 
 
 LIFECYCLE: Lifecycle[TemplateStatus] = Lifecycle(
@@ -44,40 +60,26 @@ VERSIONABLE = frozenset({TemplateStatus.PUBLISHED, TemplateStatus.ARCHIVED})
 
 
 @dataclass(frozen=True, slots=True)
-class OutputField:
-    """One field of a structured answer. Array fields take each of their entries from `options` when given."""
-
-    name: str
-    type: FieldType = FieldType.STRING
-    description: str = ""
-    required: bool = True
-    options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateExample:
-    """A worked example: it is placed before the item as a question and its answer. Its text is not rendered."""
-
-    input: str
-    output: str
-    explanation: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Problem:
-    """What keeps a template from being published: the field, a sentence, and the line of a prompt (else None)."""
+    """What is wrong with a template: the field, a sentence, and the line of a prompt (else None).
+
+    A warning does not keep it from being published.
+    """
 
     field: str
     message: str
     line: int | None = None
+    is_warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that differs between two versions, as the lines of a unified text diff."""
+    """One field that differs between two versions: the lines of a unified text diff, and both texts as a whole."""
 
     field: str
     lines: tuple[str, ...]
+    before: str = ""
+    after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,11 @@ class RenderedItem:
 
 @dataclass(frozen=True, slots=True)
 class TemplateDraft:
-    """What a person fills in for a template."""
+    """What a person fills in for a template.
+
+    `model` names a configured model, empty stands for the default one. `feature_columns` and `target_column` are the
+    columns that the author expects in a sheet. `usage` is imposed on the pairs made with it (most restrictive wins).
+    """
 
     name: str
     label_type: str
@@ -105,6 +111,12 @@ class TemplateDraft:
     answer_source: AnswerSource = AnswerSource.MANUAL
     temperature: float = 0.0
     max_tokens: int = 256
+    model: str = ""
+    inputs: tuple[InputField, ...] = ()
+    feature_columns: tuple[str, ...] = ()
+    target_column: str = ""
+    tags: tuple[str, ...] = ()
+    usage: UsageRules = ALL_USES
 
     @property
     def answer_kind(self) -> AnswerKind:
@@ -126,6 +138,12 @@ class TemplateDraft:
         return tuple(dict.fromkeys(found))
 
     @property
+    def optional_placeholders(self) -> tuple[str, ...]:
+        """The placeholders that may stay without a column: they render as empty text, or as what `default()` says."""
+        optional = {entry.name for entry in self.inputs if not entry.required}
+        return tuple(name for name in self.placeholders if name in optional)
+
+    @property
     def answer_schema(self) -> tuple[AnswerField, ...]:
         """The output schema in the words of the metrics."""
         return tuple(
@@ -134,12 +152,11 @@ class TemplateDraft:
         )
 
     def renderer(self) -> Renderer:
-        """A compiled renderer of this template. Raises Invalid for a malformed prompt."""
-        return Renderer(
-            self.system_prompt,
-            self.user_prompt,
-            [(example.input, example.output) for example in self.examples],
-        )
+        """A compiled renderer; optional placeholders may be missing. Raises Invalid for a malformed prompt."""
+        examples = [(example.input, example.output) for example in self.examples]
+        if optional := self.optional_placeholders:
+            return LenientRenderer(self.system_prompt, self.user_prompt, examples, optional=optional)
+        return Renderer(self.system_prompt, self.user_prompt, examples)
 
     def chat_options(self, *, seed: int = 42) -> ChatOptions:
         """How a model must answer: the classes as the only choices, or the output schema as JSON Schema."""
@@ -158,7 +175,7 @@ class TemplateDraft:
         if self.label_classes and text not in self.label_classes:
             return (f"“{text}” is not one of the classes {', '.join(self.label_classes)}.",)
         if self.output_schema:
-            return validate_answer(self.answer_schema, text).reasons
+            return schema_faults(self.output_schema, text)
         return ()
 
 
@@ -202,6 +219,7 @@ class PromptTemplate(TemplateDraft):
         return {
             "name": self.name,
             "version": self.version,
+            "description": self.description,
             "label_type": self.label_type,
             "system_prompt": self.system_prompt,
             "user_prompt": self.user_prompt,
@@ -209,13 +227,23 @@ class PromptTemplate(TemplateDraft):
             "label_classes": list(self.label_classes),
             "output_schema": fields_json(self.output_schema),
             "examples": examples_json(self.examples),
+            "answer_source": self.answer_source.value,
+            "model": self.model,
             "temperature": self.temperature,
             "max_tokens": self.max_tokens,
+            "inputs": inputs_json(self.inputs),
+            "feature_columns": list(self.feature_columns),
+            "target_column": self.target_column,
+            "tags": list(self.tags),
+            "usage": usage_json(self.usage),
         }
 
 
 def from_snapshot(stored: Mapping[str, Json]) -> TemplateSnapshot:
-    """Read a frozen template back. Raises Invalid when it is no template."""
+    """Read a frozen template back; what older versions of the app did not keep has its default.
+
+    Raises Invalid when it is no template.
+    """
     try:
         return TemplateSnapshot(
             name=str(stored["name"]),
@@ -228,6 +256,14 @@ def from_snapshot(stored: Mapping[str, Json]) -> TemplateSnapshot:
             examples=read_examples(_list(stored["examples"])),
             temperature=float(str(stored["temperature"])),
             max_tokens=int(str(stored["max_tokens"])),
+            description=str(stored.get("description", "")),
+            answer_source=AnswerSource(str(stored.get("answer_source", AnswerSource.MANUAL))),
+            model=str(stored.get("model", "")),
+            inputs=read_inputs(_list(stored.get("inputs", []))),
+            feature_columns=tuple(map(str, _list(stored.get("feature_columns", [])))),
+            target_column=str(stored.get("target_column", "")),
+            tags=tuple(map(str, _list(stored.get("tags", [])))),
+            usage=read_usage(stored.get("usage")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Invalid(
@@ -235,104 +271,7 @@ def from_snapshot(stored: Mapping[str, Json]) -> TemplateSnapshot:
         ) from error
 
 
-def json_schema(schema: Sequence[OutputField]) -> dict[str, Json]:
-    """The JSON Schema of a structured answer: the fields in their order and no others."""
-    required: list[Json] = [entry.name for entry in schema if entry.required]
-    return {
-        "type": "object",
-        "properties": {entry.name: _field_schema(entry) for entry in schema},
-        "required": required,
-        "additionalProperties": False,
-    }
-
-
-def propose_mapping(placeholders: Iterable[str], columns: Sequence[str]) -> dict[str, str]:
-    """Pair placeholders with columns: by the exact name first, then without case and punctuation."""
-    plain: dict[str, str] = {}
-    for column in columns:
-        plain.setdefault(_plain(column) or column, column)
-    proposed = {name: name if name in columns else plain.get(_plain(name), "") for name in placeholders}
-    return {name: column for name, column in proposed.items() if column}
-
-
-def differences(before: TemplateDraft, after: TemplateDraft) -> list[Difference]:
-    """The fields that differ between two versions, each as a text diff (TP-12)."""
-    found = []
-    for entry in fields(TemplateDraft):
-        old, new = _lines(getattr(before, entry.name)), _lines(getattr(after, entry.name))
-        if old != new:
-            diff = list(difflib.unified_diff(old, new, lineterm="", n=2))[3:]
-            found.append(Difference(entry.name, tuple(line for line in diff if not line.startswith("@@"))))
-    return found
-
-
-def fields_json(schema: Sequence[OutputField]) -> list[Json]:
-    """An output schema as JSON; `read_fields` reads it back."""
-    return [
-        {
-            "name": entry.name,
-            "type": entry.type.value,
-            "description": entry.description,
-            "required": entry.required,
-            "options": list(entry.options),
-        }
-        for entry in schema
-    ]
-
-
-def read_fields(stored: Sequence[Json]) -> tuple[OutputField, ...]:
-    """An output schema from its JSON. Raises Invalid for a field without a name or with an unknown type."""
-    checked = answer_schema([entry for entry in stored if isinstance(entry, dict)])
-    return tuple(
-        OutputField(entry.name, entry.type, entry.description, entry.required, entry.options) for entry in checked
-    )
-
-
-def examples_json(examples: Sequence[TemplateExample]) -> list[Json]:
-    """Examples as JSON; `read_examples` reads them back."""
-    return [{"input": entry.input, "output": entry.output, "explanation": entry.explanation} for entry in examples]
-
-
-def read_examples(stored: Sequence[Json]) -> tuple[TemplateExample, ...]:
-    """Examples from their JSON."""
-    return tuple(
-        TemplateExample(
-            str(entry.get("input") or ""), str(entry.get("output") or ""), str(entry.get("explanation") or "")
-        )
-        for entry in stored
-        if isinstance(entry, dict)
-    )
-
-
 def _list(value: Json) -> list[Json]:
     if not isinstance(value, list):
         raise TypeError("a list is missing")
     return value
-
-
-def _field_schema(entry: OutputField) -> dict[str, Json]:
-    options: dict[str, Json] = {"enum": list(entry.options)} if entry.options else {}
-    described: dict[str, Json] = {"description": entry.description} if entry.description else {}
-    if entry.type is FieldType.ARRAY:
-        return {"type": "array", "items": options or {"type": "string"}, **described}
-    return {"type": entry.type.value, **options, **described}
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name).lower()
-
-
-def _lines(value: object) -> list[str]:
-    entries = value if isinstance(value, tuple) else (value,)
-    return [line for entry in entries for line in _words(entry).splitlines()]
-
-
-def _words(entry: object) -> str:
-    """One entry of a field as a person reads it in a diff."""
-    if isinstance(entry, OutputField):
-        options = f": {', '.join(entry.options)}" if entry.options else ""
-        need = "required" if entry.required else "optional"
-        return f"{entry.name} ({entry.type}, {need}){options} {entry.description}".rstrip()
-    if isinstance(entry, TemplateExample):
-        return f"input: {entry.input}\noutput: {entry.output}\nexplanation: {entry.explanation}"
-    return str(entry)

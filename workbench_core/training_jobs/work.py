@@ -14,9 +14,9 @@ from workbench_core.clock import Clock
 from workbench_core.errors import Conflict, Invalid, NotPermitted, TimedOut, WorkbenchError
 from workbench_core.history import History
 from workbench_core.model_versions import ModelVersion, ModelVersions
+from workbench_core.pairs.model import message_from
 from workbench_core.ports import (
     Json,
-    Message,
     Row,
     Store,
     TrainingEvent,
@@ -94,6 +94,7 @@ class TrainingWork:
         job = self._begin(job)
         sheet = self._training_sheets.get(job.request.training_sheet_id)
         request = self._request(job, sheet)
+        self._tell_of_pictures(job, request)
         recorder = _Recorder(self._records, context)
         deadline = self._clock() + LONGEST
         result = self._submission.trainer(job.request.trainer).train(
@@ -145,6 +146,17 @@ class TrainingWork:
             seed=asked.seed,
             tags={"training_sheet_id": asked.training_sheet_id, "created_by": job.created_by},
         )
+
+    def _tell_of_pictures(self, job: TrainingJob, request: TrainingRequest) -> None:
+        """No trainer reads pictures: whoever follows the job must know what the model learns from."""
+        examples = (*request.train, *request.validation)
+        pictured = sum(any(message.attachments for message in example.messages) for example in examples)
+        if pictured:
+            line = (
+                f"{pictured:,} of {len(examples):,} pairs have pictures. This trainer does not see them: it learns "
+                "from the text of the question alone, in which only their file names stand."
+            )
+            self._records.log(job.id, "info", [line])
 
     def _template(self, training_sheet_id: str) -> dict[str, Json]:
         found = self._store.query("SELECT template_snapshot FROM training_sheets WHERE id = :id", id=training_sheet_id)
@@ -245,6 +257,6 @@ def _example(row: Row) -> TrainingExample:
         pair_id=rows.text(row, "id"),
         item_ref=rows.text(row, "item_ref"),
         variables={name: str(value) for name, value in rows.json_object(row, "variables").items()},
-        messages=tuple(Message(str(m["role"]), str(m["content"])) for m in messages if isinstance(m, dict)),
+        messages=tuple(message_from(message) for message in messages if isinstance(message, dict)),
         answer=rows.text(row, "answer"),
     )

@@ -1,61 +1,63 @@
-"""The run behind a training sheet: items become pairs in batches, each one transaction, resumable at every border."""
+"""The run behind a training sheet: items become pairs in pieces, each one transaction, resumable at every border."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import takewhile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench_core import rows
-from workbench_core.canonical_labels import CanonicalLabels
+from workbench_core.canonical_labels import CanonicalLabel, CanonicalLabels
 from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock
-from workbench_core.data_quality import Quarantine
-from workbench_core.errors import BackendError, WorkbenchError
+from workbench_core.errors import NotFound, WorkbenchError
 from workbench_core.history import History
-from workbench_core.ports import ChatAnswer, Conversation, Lake, Selection, Store
+from workbench_core.ports import ChatAnswer, ChatModel, Conversation, Lake, Selection, Store
 from workbench_core.prompt_rendering import Renderer
 from workbench_core.prompt_templates import AnswerSource
-from workbench_core.runs import RunContext, RunStopped
+from workbench_core.runs import RunContext, Runs, RunStopped
 from workbench_core.sheets import Sheet, Sheets
+from workbench_core.sheets.picture_files import PictureFiles
+from workbench_core.training_sheets.asking import Asking, Piece, Work
+from workbench_core.training_sheets.examples import with_examples
+from workbench_core.training_sheets.growth import Growth
 from workbench_core.training_sheets.items import Item, columns_of, render_items
-from workbench_core.training_sheets.model import TrainingSheet, TrainingSheetStatus
-from workbench_core.training_sheets.pair_rows import PairRows
+from workbench_core.training_sheets.model import TrainingSheet, TrainingSheetStatus, asks_model, reads_column
+from workbench_core.training_sheets.pair_rows import ROW_COLUMNS, PairRows
+from workbench_core.training_sheets.spending import ADD_SPENDING, Spending
+from workbench_core.training_sheets.warehouse import WarehouseAnswers, WarehousePlan
 from workbench_core.usage import UsageRules
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BATCH = 500
-MODEL_BATCH = 32  # what a crash can cost in model answers
+BATCH = 4_000  # items of one transaction when no model is asked
+LOOKUP = 500  # items whose labels are looked up together when a model answers the others
+NOTHING = Spending()
+OWN_RUN = "EXISTS (SELECT 1 FROM runs WHERE runs.id = :run AND runs.status = 'running' AND runs.worker = :worker)"
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What stays the same for all batches of a run. `start` is the position of the last item worked on before."""
+    """What stays the same for a whole run. `start` is the position of the last item worked on before."""
 
     training_sheet: TrainingSheet
     sheet_rules: UsageRules
     renderer: Renderer
+    pictures: PictureFiles
     selection: Selection
     columns: tuple[str, ...]
     start: int
     after: str
-
-    @property
-    def asks_model(self) -> bool:
-        """Whether a model answers the items without a label."""
-        return self.training_sheet.answer_source is AnswerSource.AI_GENERATED
+    context: RunContext
 
 
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Items with what is known about their answers; `failure` ended the asking before all were answered."""
+class _Progress:
+    """How far the run is: the position of the last item that was stored."""
 
-    items: Sequence[Item]
-    answers: Mapping[str, ChatAnswer] = field(default_factory=dict)
-    failure: BackendError | None = None
+    def __init__(self, position: int) -> None:
+        self.position = position
 
 
 class Generation:
@@ -69,182 +71,232 @@ class Generation:
         sheets: Sheets,
         labels: CanonicalLabels,
         chat_models: ChatModels,
+        runs: Runs,
         history: History,
         clock: Clock,
-        quarantine: Quarantine,
+        growth: Growth,
+        warehouse: WarehouseAnswers,
         load: Callable[[str], TrainingSheet],
     ) -> None:
-        self._quarantine = quarantine
+        self._warehouse = warehouse
         self._store = store
         self._lake = lake
         self._sheets = sheets
         self._labels = labels
         self._chat_models = chat_models
+        self._runs = runs
         self._history = history
         self._clock = clock
+        self._growth = growth
         self._load = load
 
     def handle(self, context: RunContext) -> None:
         """Make the missing pairs of the training sheet that a run is about; nothing twice, nothing left out.
 
-        Raises RunStopped at a batch border when the run must end, and what made the generation fail, after the
-        training sheet was marked failed.
+        Raises RunStopped at a border when the run must end, and what made the generation fail, after the training
+        sheet was marked failed.
         """
         training_sheet = self._load(context.subject_id)
         if training_sheet.status is not TrainingSheetStatus.GENERATING:
             return  # the process died between the last batch and the end of the run
         try:
-            plan = self._plan(training_sheet)
-            self._work(plan, context)
-            self._finish(plan, by=context.by)
+            plan = self._plan(training_sheet, context)
+            progress = _Progress(plan.start)
+            used_up = self._work(plan, progress)
+            if used_up:
+                self._pause(plan, progress, used_up)
+                raise RunStopped
+            self._finish(plan)
+            self._warehouse.forget(training_sheet)
         except RunStopped:
             raise
         except WorkbenchError as error:
-            self._fail(training_sheet, f"{error.message} {error.hint}".strip(), by=context.by)
+            self._fail(context, f"{error.message} {error.hint}".strip())
             raise
         except Exception as error:
-            self._fail(training_sheet, f"Unexpected: {error} (see the log)", by=context.by)
+            self._fail(context, f"Unexpected: {error} (see the log)")
             raise
 
-    # --- the loop ----------------------------------------------------------------------------------------------------
+    # --- the items ---------------------------------------------------------------------------------------------------
 
-    def _plan(self, training_sheet: TrainingSheet) -> _Plan:
+    def _plan(self, training_sheet: TrainingSheet, context: RunContext) -> _Plan:
         sheet: Sheet = self._sheets.get(training_sheet.sheet_id)
         start, last_item = self._last_pair(training_sheet.id)
-        options = training_sheet.options
-        selection = sheet.selection(extra_filter=training_sheet.filter, item_refs=options.item_refs)
         return _Plan(
             training_sheet=training_sheet,
-            sheet_rules=self._sheets.usage_rules(sheet),
+            sheet_rules=self._sheets.usage_rules(sheet).combine(training_sheet.template.usage),
             renderer=training_sheet.template.renderer(),
-            selection=selection if options.includes_set_aside else self._quarantine.without(selection, sheet.id),
+            pictures=PictureFiles(self._lake, sheet),
+            selection=self._growth.selection(training_sheet, sheet),
             columns=columns_of(training_sheet.mapping, training_sheet.answer_column, sheet.item_id_column),
             start=start,
-            after="" if options.appends else last_item,  # new items may stand anywhere in the order
+            after="" if training_sheet.options.appends else last_item,  # new items may stand anywhere in the order
+            context=context,
         )
 
-    def _work(self, plan: _Plan, context: RunContext) -> None:
-        """Store batch after batch up to the last selected item."""
-        position, last = plan.start, plan.training_sheet.selected_items
-        size = MODEL_BATCH if plan.asks_model else BATCH
-        for frame in self._lake.batches(plan.selection, columns=plan.columns, size=BATCH, after=plan.after):
-            items = self._missing(plan, frame)[: last - position]
-            for start in range(0, len(items), size):
-                position += self._do_batch(plan, items[start : start + size], position, context)
-            if position >= last:
-                break
+    def _items(self, plan: _Plan, size: int) -> Iterator[list[Item]]:
+        """The rendered items that have no pair yet, in their order, up to the last selected one."""
+        training_sheet, options = plan.training_sheet, plan.training_sheet.options
+        known = self._growth.known(training_sheet.id) if options.appends else frozenset()
+        left, last_item = training_sheet.selected_items - plan.start, plan.after
+        for frame in self._lake.batches(plan.selection, columns=plan.columns, size=size, after=plan.after):
+            if left <= 0:
+                return
+            fresh = _fresh(frame, last_item, known)[:left]
+            mapping, answers = training_sheet.mapping, training_sheet.answer_column
+            items = list(render_items(fresh, plan.renderer, mapping, answers, pictures=plan.pictures))
+            if options.examples:
+                items = [with_examples(item, options.examples, options.examples_wanted) for item in items]
+            if items:
+                left, last_item = left - len(items), items[-1].item_ref
+                yield items
 
-    def _do_batch(self, plan: _Plan, items: Sequence[Item], position: int, context: RunContext) -> int:
-        """Answer and store some items; their number. Raises RunStopped, and what kept the model from answering."""
-        batch = self._ask(plan, items, context) if plan.asks_model else _Batch(items)
-        if batch.items:
-            self._store_batch(plan, batch, position, context)
-        if batch.failure is not None:
-            raise batch.failure
-        if context.should_stop():
-            raise RunStopped
-        if len(batch.items) < len(items):
-            raise BackendError(
-                f"The {self._chat_models.default.title} left items without an answer.", hint="Resume the generation."
-            )
-        return len(batch.items)
+    # --- the answers -------------------------------------------------------------------------------------------------
 
-    def _missing(self, plan: _Plan, frame: pd.DataFrame) -> list[Item]:
-        """The rendered items of a batch that have no pair yet, each once."""
-        fresh = frame.drop_duplicates("item_ref")
-        if plan.start:  # also a stopped worker that came back late must make nothing twice
-            fresh = fresh[
-                ~fresh["item_ref"].astype(str).isin(self._existing(plan, fresh["item_ref"].astype(str).tolist()))
-            ]
-        training_sheet = plan.training_sheet
-        return list(render_items(fresh, plan.renderer, training_sheet.mapping, training_sheet.answer_column))
-
-    # --- the model ---------------------------------------------------------------------------------------------------
-
-    def _ask(self, plan: _Plan, items: Sequence[Item], context: RunContext) -> _Batch:
-        """Let the model answer the items without a label, and keep the items up to the first unanswered one."""
-        labels = self._labels.lookup(
-            plan.training_sheet.sheet_id,
-            [item.item_ref for item in items],
-            plan.training_sheet.label_type,
+    def _work(self, plan: _Plan, progress: _Progress) -> str:
+        """Store piece after piece up to the last selected item; gives the limit that was used up before, if any."""
+        training_sheet, context = plan.training_sheet, plan.context
+        if not asks_model(training_sheet.answer_source):
+            for items in self._items(plan, BATCH):
+                self._store_items(plan, progress, items)
+                if context.should_stop():
+                    raise RunStopped
+            return ""
+        asking: Asking[Item] = Asking(
+            self._answering_model(plan),
+            training_sheet.template.chat_options(seed=training_sheet.options.seed),
+            allowance=training_sheet.allowance,
+            spent=training_sheet.spent,
+            should_stop=context.should_stop,
+            store=lambda piece: self._store_piece(plan, progress, piece),
+            in_order=True,
         )
-        questions = [
-            Conversation(item.item_ref, item.messages)
-            for item in items
-            if not item.error and item.item_ref not in labels
-        ]
-        answers: dict[str, ChatAnswer] = {}
-        failure: BackendError | None = None
+        return asking.run(self._questions(plan))
+
+    def _answering_model(self, plan: _Plan) -> ChatModel:
+        """The model that is asked item by item, or one whose answers the warehouse has found in one statement (0012).
+
+        Raises RunStopped while the warehouse still works: its statement goes on and is found again.
+        """
+        training_sheet, model = plan.training_sheet, self._model(plan.training_sheet)
+        if not self._warehouse.is_there:
+            return model
+        asked = WarehousePlan(
+            training_sheet,
+            plan.selection,
+            rows=training_sheet.selected_items,
+            model=model,
+            image_columns=self._sheets.get(training_sheet.sheet_id).image_columns,
+            answered_refs=self._answered(training_sheet),
+        )
+        request = self._warehouse.choose(asked).request
+        if request is None:
+            return model
+        self._warehouse.settle(request, should_stop=plan.context.should_stop)
+        return self._warehouse.model(request, model)
+
+    def _answered(self, training_sheet: TrainingSheet) -> tuple[str, ...]:
+        """The items that need no answer: they have a canonical label, or their pair."""
+        found = self._store.query(
+            "SELECT item_ref FROM canonical_labels WHERE sheet_id = :sheet AND label_type = :label_type "
+            "UNION SELECT item_ref FROM pairs WHERE training_sheet_id = :id ORDER BY item_ref",
+            sheet=training_sheet.sheet_id,
+            label_type=training_sheet.label_type,
+            id=training_sheet.id,
+        )
+        return tuple(rows.text(row, "item_ref") for row in found)
+
+    def _model(self, training_sheet: TrainingSheet) -> ChatModel:
         try:
-            for answer in (
-                self._chat_models.default.answer(
-                    questions,
-                    options=plan.training_sheet.template.chat_options(),
-                    cancelled=context.should_stop,
-                )
-                if questions
-                else ()
-            ):
-                answers[answer.id] = answer
-        except BackendError as error:
-            failure = error
-        waiting = {question.id for question in questions} - answers.keys()
-        settled = list(takewhile(lambda item: item.item_ref not in waiting, items))
-        return _Batch(settled, answers, failure)
+            return self._chat_models.get(training_sheet.model_name)
+        except NotFound:
+            raise NotFound(
+                f"The language model “{training_sheet.model_name}” of this training sheet is no longer configured.",
+                hint="Configure it again, then resume.",
+            ) from None
 
-    # --- one transaction a batch -------------------------------------------------------------------------------------
-
-    def _store_batch(self, plan: _Plan, batch: _Batch, position: int, context: RunContext) -> None:
-        """Store pairs, reuse counts and progress together. Raises RunStopped when the sheet was cancelled."""
+    def _questions(self, plan: _Plan) -> Iterator[list[Work[Item]]]:
+        """The items, those without another answer with their question."""
         training_sheet = plan.training_sheet
-        refs = [item.item_ref for item in batch.items]
+        has_column = reads_column(training_sheet.answer_source)
+        for many in self._items(plan, BATCH):
+            for begin in range(0, len(many), LOOKUP):
+                items = many[begin : begin + LOOKUP]
+                labels = self._looked_up(training_sheet, [item.item_ref for item in items])
+                yield [
+                    Work(
+                        item,
+                        None
+                        if item.error or item.item_ref in labels or (has_column and item.column_answer.strip())
+                        else Conversation(item.item_ref, item.messages),
+                    )
+                    for item in items
+                ]
+
+    def _looked_up(self, training_sheet: TrainingSheet, refs: Sequence[str]) -> Mapping[str, CanonicalLabel]:
+        """The labels of these items; a sheet without any of the type is not asked item by item."""
+        found = self._store.query(
+            "SELECT id FROM canonical_labels WHERE sheet_id = :sheet AND label_type = :label_type LIMIT 1",
+            sheet=training_sheet.sheet_id,
+            label_type=training_sheet.label_type,
+        )
+        return self._labels.lookup(training_sheet.sheet_id, refs, training_sheet.label_type) if found else {}
+
+    # --- one transaction a piece -------------------------------------------------------------------------------------
+
+    def _store_piece(self, plan: _Plan, progress: _Progress, piece: Piece[Item]) -> None:
+        self._store_items(plan, progress, piece.subjects, answers=piece.answers, spent=piece.spent)
+
+    def _store_items(
+        self,
+        plan: _Plan,
+        progress: _Progress,
+        items: Sequence[Item],
+        *,
+        answers: Mapping[str, ChatAnswer] | None = None,
+        spent: Spending = NOTHING,
+    ) -> None:
+        """Store pairs, reuse counts, spending and progress together. Raises RunStopped when the sheet was cancelled."""
+        training_sheet, start = plan.training_sheet, progress.position + 1
         with self._store.transaction():
-            self._hold(training_sheet.id)
-            existing = self._existing(plan, refs)
-            labels = self._labels.lookup(training_sheet.sheet_id, refs, training_sheet.label_type)
-            numbered = [
-                (position + number, item)
-                for number, item in enumerate(batch.items, start=1)
-                if item.item_ref not in existing
-                and (item.item_ref in labels or training_sheet.answer_source is not AnswerSource.CANONICAL)
-            ]
+            self._hold(plan.context, spent)
+            labels = self._looked_up(training_sheet, [item.item_ref for item in items]) if items else {}
+            numbered = list(enumerate(items, start=start))
+            if training_sheet.answer_source is AnswerSource.CANONICAL:
+                numbered = [(number, item) for number, item in numbered if item.item_ref in labels]
             builder = PairRows(
-                plan.training_sheet,
-                plan.sheet_rules,
-                labels,
-                batch.answers,
-                self._chat_models.default.name,
-                self._clock(),
+                training_sheet, plan.sheet_rules, labels, answers or {}, training_sheet.model_name, self._clock()
             )
-            self._store.append("pairs", [builder.row(number, item) for number, item in numbered])
-            self._labels.count_reuse([labels[item.item_ref].id for _, item in numbered if item.item_ref in labels])
-            done = position + len(batch.items) - plan.start
-            self._report(context, done)
+            self._store.append_rows("pairs", ROW_COLUMNS, builder.rows(numbered))
+            if labels:
+                self._labels.count_reuse([labels[item.item_ref].id for _, item in numbered if item.item_ref in labels])
+            self._report(plan, progress.position + len(items) - plan.start)
+        progress.position += len(items)
 
-    def _report(self, context: RunContext, done: int) -> None:
+    def _report(self, plan: _Plan, done: int) -> None:
         """Progress of this run; one that was interrupted counts on from where it stood."""
-        so_far, total = context.run.done + done, context.run.total
-        context.report(so_far, total, f"{so_far:,} of {total:,} items")
+        run = plan.context.run
+        so_far, total = run.done + done, run.total
+        plan.context.report(so_far, total, f"{so_far:,} of {total:,} items")
 
-    def _hold(self, training_sheet_id: str) -> None:
-        """Keep others from changing the training sheet until the batch is stored."""
+    def _hold(self, context: RunContext, spent: Spending) -> None:
+        """Keep others from changing the training sheet until the piece is stored, and count what it cost.
+
+        Raises RunStopped when it is not generating any more, or another worker has taken over the run.
+        """
         held = self._store.execute(
-            "UPDATE training_sheets SET updated_at = :now WHERE id = :id AND status = :status",
+            f"UPDATE training_sheets SET updated_at = :now, {ADD_SPENDING} "
+            f"WHERE id = :id AND status = :status AND {OWN_RUN}",
             touches="training_sheets",
             now=self._clock(),
-            id=training_sheet_id,
+            id=context.subject_id,
             status=TrainingSheetStatus.GENERATING.value,
+            run=context.run.id,
+            worker=context.run.worker,
+            **spent.parameters(),
         )
         if not held:
             raise RunStopped
-
-    def _existing(self, plan: _Plan, refs: Sequence[str]) -> set[str]:
-        found = self._store.query(
-            "SELECT item_ref FROM pairs WHERE training_sheet_id = :sheet AND item_ref IN :refs",
-            sheet=plan.training_sheet.id,
-            refs=list(refs),
-        )
-        return {rows.text(row, "item_ref") for row in found}
 
     def _last_pair(self, training_sheet_id: str) -> tuple[int, str]:
         found = self._store.query(
@@ -256,38 +308,65 @@ class Generation:
 
     # --- the end -----------------------------------------------------------------------------------------------------
 
-    def _finish(self, plan: _Plan, *, by: str) -> None:
-        """Open the review; items without a pair are counted as left out."""
-        now, items = self._clock(), self._lake.count(plan.selection)
+    def _pause(self, plan: _Plan, progress: _Progress, used_up: str) -> None:
+        """Wait for a person to raise the limit."""
+        training_sheet, by = plan.training_sheet, plan.context.by
+        done, total = progress.position, training_sheet.selected_items
+        reason = f"{used_up} is used up: {done:,} of {total:,} items are done."
         with self._store.transaction():
-            self._hold(plan.training_sheet.id)
+            self._hold(plan.context, NOTHING)
+            self._store.execute(
+                "UPDATE training_sheets SET pause_reason = :reason, paused_by = '', row_version = row_version + 1 "
+                "WHERE id = :id AND pause_reason = ''",
+                touches="training_sheets",
+                reason=reason,
+                id=training_sheet.id,
+            )
+            self._runs.cancel(plan.context.run.id, by=by, message=reason)
+            self._history.add("training_sheet", training_sheet.id, "pause", by=by, note=reason)
+
+    def _finish(self, plan: _Plan) -> None:
+        """Open the review; items without a pair are counted as left out."""
+        training_sheet, now, items = plan.training_sheet, self._clock(), self._lake.count(plan.selection)
+        with self._store.transaction():
+            self._hold(plan.context, NOTHING)
             found = self._store.query(
-                "SELECT COUNT(*) AS pairs FROM pairs WHERE training_sheet_id = :id", id=plan.training_sheet.id
+                "SELECT COUNT(*) AS pairs FROM pairs WHERE training_sheet_id = :id", id=training_sheet.id
             )
             pairs = rows.whole(found[0], "pairs")
             self._store.execute(
-                "UPDATE training_sheets SET status = :status, error = '', selected_items = :selected, "
-                "left_out_items = :left_out, completed_at = :now, updated_at = :now, "
+                "UPDATE training_sheets SET status = :status, error = '', pause_reason = '', paused_by = '', "
+                "selected_items = :selected, left_out_items = :left_out, completed_at = :now, updated_at = :now, "
                 "row_version = row_version + 1 WHERE id = :id",
                 touches="training_sheets",
                 status=TrainingSheetStatus.REVIEW.value,
-                selected=max(pairs, min(items, plan.training_sheet.row_limit)),
+                selected=max(pairs, min(items, training_sheet.row_limit)),
                 left_out=max(0, items - pairs),
                 now=now,
-                id=plan.training_sheet.id,
-            )
-            self._history.add("training_sheet", plan.training_sheet.id, "finish", by=by, pairs=pairs)
-
-    def _fail(self, training_sheet: TrainingSheet, error: str, *, by: str) -> None:
-        with self._store.transaction():
-            self._store.execute(
-                "UPDATE training_sheets SET status = :status, error = :error, updated_at = :now, "
-                "row_version = row_version + 1 WHERE id = :id AND status = :generating",
-                touches="training_sheets",
-                status=TrainingSheetStatus.FAILED.value,
-                generating=TrainingSheetStatus.GENERATING.value,
-                error=error,
-                now=self._clock(),
                 id=training_sheet.id,
             )
-            self._history.add("training_sheet", training_sheet.id, "fail", by=by, error=error)
+            self._history.add("training_sheet", training_sheet.id, "finish", by=plan.context.by, pairs=pairs)
+
+    def _fail(self, context: RunContext, error: str) -> None:
+        with self._store.transaction():
+            failed = self._store.execute(
+                "UPDATE training_sheets SET status = :status, error = :error, pause_reason = '', paused_by = '', "
+                f"updated_at = :now, row_version = row_version + 1 WHERE id = :id AND status = :was AND {OWN_RUN}",
+                touches="training_sheets",
+                status=TrainingSheetStatus.FAILED.value,
+                was=TrainingSheetStatus.GENERATING.value,
+                error=error,
+                now=self._clock(),
+                id=context.subject_id,
+                run=context.run.id,
+                worker=context.run.worker,
+            )
+            if failed:
+                self._history.add("training_sheet", context.subject_id, "fail", by=context.by, error=error)
+
+
+def _fresh(frame: pd.DataFrame, last_item: str, known: AbstractSet[str]) -> pd.DataFrame:
+    """The rows of a batch that are not worked on yet, each item once; items that repeat themselves are neighbours."""
+    references = frame["item_ref"].astype(str)
+    is_new = ~references.duplicated() & (references != last_item)
+    return frame[is_new & ~references.map(known.__contains__)] if known else frame[is_new]

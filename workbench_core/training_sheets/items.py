@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from workbench_core import usage
 from workbench_core.canonical_labels import CanonicalLabel
 from workbench_core.errors import Invalid
 from workbench_core.ports import Message
-from workbench_core.prompt_rendering import Renderer, text_of
+from workbench_core.prompt_rendering import Renderer, texts_of
+from workbench_core.prompt_templates.row_values import row_values, with_pictures
+from workbench_core.sheets.picture_files import PictureFiles
 from workbench_core.usage import UsageRules
 
 if TYPE_CHECKING:
@@ -38,29 +39,40 @@ def columns_of(mapping: Mapping[str, str], answer_column: str, item_id_column: s
 
 
 def render_items(
-    frame: pd.DataFrame, renderer: Renderer, mapping: Mapping[str, str], answer_column: str = ""
+    frame: pd.DataFrame,
+    renderer: Renderer,
+    mapping: Mapping[str, str],
+    answer_column: str = "",
+    *,
+    pictures: PictureFiles | None = None,
 ) -> Iterator[Item]:
-    """Render the rows of one lake batch in their order."""
-    names = tuple(mapping)
-    columns: Sequence[Sequence[object]] = [frame[mapping[name]].tolist() for name in names]
-    answers: Sequence[object] = frame[answer_column].tolist() if answer_column else [None] * len(frame)
+    """Render the rows of one lake batch in their order.
+
+    Columns of `pictures` are attached to the user message, in the order of the mapping; an item whose picture is not
+    there has an error.
+    """
+    found = row_values(frame, mapping, pictures)
+    columns = found.texts
+    answers: Sequence[str] = texts_of(frame[answer_column].tolist()) if answer_column else [""] * len(frame)
     references = [str(reference) for reference in frame["item_ref"].tolist()]
-    values = zip(*columns, strict=True) if columns else iter([()] * len(references))
-    for reference, row, answer in zip(references, values, answers, strict=True):
-        variables = {name: text_of(value) for name, value in zip(names, row, strict=True)}
-        try:
-            yield Item(reference, variables, renderer.render(variables), text_of(answer))
-        except Invalid as error:
-            yield Item(reference, variables, (), text_of(answer), error.message)
+    values: Iterable[Sequence[str]] = zip(*columns.values(), strict=True) if columns else [()] * len(frame)
+    rendered = renderer.render_columns(columns, len(frame))
+    for number, (reference, row, answer, messages) in enumerate(
+        zip(references, values, answers, rendered, strict=True)
+    ):
+        variables = dict(zip(columns, row, strict=True))
+        missing = found.error(number, mapping) if found.pictures else ""
+        if missing or isinstance(messages, Invalid):
+            error = messages.message if isinstance(messages, Invalid) else ""
+            yield Item(reference, variables, (), answer, missing or error)
+        elif found.pictures:
+            attached = with_pictures(messages, found.attachments(number, mapping))
+            yield Item(reference, variables, attached, answer)
+        else:
+            yield Item(reference, variables, messages, answer)
 
 
-def usage_of_item(sheet_rules: UsageRules, label: CanonicalLabel | None, *, is_held_out: bool) -> UsageRules:
-    """The most restrictive of the source's tags, the label's own rules and the held-out set (spec 1.6)."""
-    return _combined(sheet_rules, usage.ALL_USES if label is None else label.usage, is_held_out)
-
-
-@lru_cache(maxsize=256)
-def _combined(sheet_rules: UsageRules, label_rules: UsageRules, is_held_out: bool) -> UsageRules:
-    """The combination itself; a sheet has a few of them only."""
-    rules = sheet_rules if label_rules == usage.ALL_USES else sheet_rules.combine(label_rules)
+def usage_of_item(shared: UsageRules, label: CanonicalLabel | None, *, is_held_out: bool) -> UsageRules:
+    """The most restrictive of the rules of source and template, the label's own and the held-out set (spec 1.6)."""
+    rules = shared if label is None or label.usage == usage.ALL_USES else shared.combine(label.usage)
     return rules.combine(HELD_OUT) if is_held_out else rules

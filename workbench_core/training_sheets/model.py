@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
 from workbench_core import rows
+from workbench_core.chat_models import CallEstimate
 from workbench_core.lifecycle import Lifecycle
 from workbench_core.pairs import PairCounts
-from workbench_core.ports import Availability, IdentifierCheck, Row
+from workbench_core.ports import Availability, IdentifierCheck, Json, Row
 from workbench_core.prompt_templates import AnswerSource, RenderedItem, TemplateSnapshot, from_snapshot
+from workbench_core.training_sheets.spending import SPENDING_COLUMNS, Allowance, Spending, spending_from
 
 DEFAULT_ROW_LIMIT = 10_000
+MAX_EXAMPLES = 10  # few-shot turns before each item (TS-2)
 COLUMNS = (
     "id, name, description, sheet_id, prompt_template_id, template_version, template_snapshot, label_type, mapping, "
     "answer_source, answer_column, filter, row_limit, model_title, model_name, generation_options, is_test, is_demo, "
     "status, error, selected_items, left_out_items, row_version, created_by, created_at, completed_at, updated_by, "
-    "updated_at"
+    f"updated_at, {SPENDING_COLUMNS}, budget, call_limit, pause_reason, paused_by"
 )
+_ASKING = frozenset({AnswerSource.AI_GENERATED, AnswerSource.HYBRID})
+_COLUMN = frozenset({AnswerSource.EXISTING_COLUMN, AnswerSource.HYBRID})
+
+
+def asks_model(source: AnswerSource) -> bool:
+    """Whether a model answers the items that have no other answer."""
+    return source in _ASKING
+
+
+def reads_column(source: AnswerSource) -> bool:
+    """Whether a column of the source holds answers."""
+    return source in _COLUMN
 
 
 class TrainingSheetStatus(StrEnum):
@@ -35,11 +50,13 @@ class TrainingSheetStatus(StrEnum):
     ARCHIVED = "archived"
 
 
-LIFECYCLE: Lifecycle[TrainingSheetStatus] = Lifecycle(
+PAUSED = "paused"  # a generating sheet whose run was told to wait; its status stays generating
+LIFECYCLE: Lifecycle[str] = Lifecycle(
     finish=({TrainingSheetStatus.GENERATING}, TrainingSheetStatus.REVIEW),
     fail=({TrainingSheetStatus.GENERATING}, TrainingSheetStatus.FAILED),
-    cancel=({TrainingSheetStatus.GENERATING}, TrainingSheetStatus.FAILED),
-    resume=({TrainingSheetStatus.FAILED}, TrainingSheetStatus.GENERATING),
+    pause=({TrainingSheetStatus.GENERATING}, PAUSED),
+    cancel=({TrainingSheetStatus.GENERATING, PAUSED}, TrainingSheetStatus.FAILED),
+    resume=({TrainingSheetStatus.FAILED, PAUSED}, TrainingSheetStatus.GENERATING),
     append_new=({TrainingSheetStatus.REVIEW}, TrainingSheetStatus.GENERATING),
     close_review=({TrainingSheetStatus.REVIEW}, TrainingSheetStatus.APPROVED),
     reject=({TrainingSheetStatus.REVIEW}, TrainingSheetStatus.REJECTED),
@@ -66,9 +83,11 @@ BY_SYSTEM = frozenset({"finish", "fail", "mark_trained"})
 class GenerationRequest:
     """What to generate: one template over the items of one sheet.
 
-    `mapping` gives the column of each placeholder. Without an answer source the template's is used. `held_out` items
-    get pairs that may only measure, never train. Items that a person set aside for their quality are left out unless
-    `includes_set_aside`.
+    `mapping` gives the column of each placeholder. Without an answer source the template's is used, without a model
+    name the template's model, else the default one. `held_out` items get pairs that may only measure, never train.
+    Items that a person set aside for their quality are left out unless `includes_set_aside`. `budget` is in the
+    currency of the model's price; None is no limit. `examples` of the latest approved pairs of the same sheet and
+    label type, 0 to 10, are shown to the model before each item.
     """
 
     sheet_id: str
@@ -84,6 +103,11 @@ class GenerationRequest:
     held_out: frozenset[str] = frozenset()
     is_demo: bool = False
     includes_set_aside: bool = False
+    model_name: str = ""
+    budget: float | None = None
+    call_limit: int | None = None
+    examples: int = 0
+    seed: int = 42
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +116,11 @@ class Preflight:
 
     `selected` items would be worked through, `left_out` lie above the row limit. `hits` have a canonical label,
     `misses` do not; `barred` counts by reason the pairs that could not be used for training. `quarantined` rows were
-    set aside for their quality; they are among the selected ones only when the request includes them.
+    set aside for their quality; they are among the selected ones only when the request includes them. Of the misses,
+    `from_column` are answered by a column, `kept_answers` by what the model answered before, `model_calls` are paid
+    for, and `blank` ones have no answer (with canonical labels alone they are left out). Of very many questions only
+    some are looked at: then `is_kept_exact` is false, and calls, kept answers and estimate are in proportion.
+    `render_problems` are those of the rows that were looked at. `warnings` keep nothing from starting.
     """
 
     selected: int = 0
@@ -108,6 +136,13 @@ class Preflight:
     barred: Mapping[str, int] = field(default_factory=dict)
     samples: tuple[RenderedItem, ...] = ()
     problems: tuple[str, ...] = ()
+    kept_answers: int = 0
+    from_column: int = 0
+    blank: int = 0
+    estimate: CallEstimate | None = None
+    render_problems: tuple[str, ...] = ()
+    is_kept_exact: bool = True
+    warnings: tuple[str, ...] = ()
 
     @property
     def can_generate(self) -> bool:
@@ -116,13 +151,30 @@ class Preflight:
 
 
 @dataclass(frozen=True, slots=True)
+class FewShot:
+    """An approved pair as an example: the item it is about, its question with pictures, and its answer."""
+
+    item_ref: str
+    question: str
+    answer: str
+    attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GenerationOptions:
-    """The rest of a request, as the training sheet keeps it; `appends` marks that only new items are worked on."""
+    """The rest of a request, as the training sheet keeps it; `appends` marks that only new items are worked on.
+
+    `examples` are frozen when the generation begins: one more than `examples_wanted`, so that an item that is among
+    them is asked with the others.
+    """
 
     item_refs: tuple[str, ...] | None = None
     held_out: frozenset[str] = frozenset()
     appends: bool = False
     includes_set_aside: bool = False
+    seed: int = 42
+    examples_wanted: int = 0
+    examples: tuple[FewShot, ...] = ()
 
     def to_json(self) -> str:
         """The options as JSON text; `read_options` reads them back."""
@@ -132,13 +184,28 @@ class GenerationOptions:
                 "held_out": sorted(self.held_out),
                 "appends": self.appends,
                 "includes_set_aside": self.includes_set_aside,
+                "seed": self.seed,
+                "examples_wanted": self.examples_wanted,
+                "examples": few_shots_json(self.examples),
             }
         )
 
 
 @dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What became of one request of a batch: its training sheet, or why there is none."""
+
+    request: GenerationRequest
+    training_sheet: TrainingSheet | None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingSheet:
-    """A training sheet as it is stored, with its pairs counted."""
+    """A training sheet as it is stored, with its pairs counted.
+
+    `pause_reason` is empty when it is not paused, `paused_by` also when a limit paused it.
+    """
 
     id: str
     name: str
@@ -169,11 +236,31 @@ class TrainingSheet:
     updated_by: str
     updated_at: datetime
     counts: PairCounts = PairCounts()  # noqa: RUF009 (frozen)
+    spent: Spending = Spending()  # noqa: RUF009 (frozen)
+    budget: float | None = None
+    call_limit: int | None = None
+    pause_reason: str = ""
+    paused_by: str = ""
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether its generation was told to wait; resuming goes on."""
+        return self.status is TrainingSheetStatus.GENERATING and bool(self.pause_reason)
+
+    @property
+    def stage(self) -> str:
+        """Where it stands in `LIFECYCLE`: its status, or paused."""
+        return PAUSED if self.is_paused else self.status
+
+    @property
+    def allowance(self) -> Allowance:
+        """How much may be spent on it altogether."""
+        return Allowance(self.budget, self.call_limit, self.spent.currency)
 
     @property
     def actions(self) -> tuple[str, ...]:
         """What a person can do with it now, in the order of the buttons."""
-        possible = [action for action in LIFECYCLE.actions(self.status) if action not in BY_SYSTEM]
+        possible = [action for action in LIFECYCLE.actions(self.stage) if action not in BY_SYSTEM]
         return (*possible, *(() if self.status is TrainingSheetStatus.GENERATING else ("delete",)))
 
 
@@ -209,16 +296,51 @@ def training_sheet_from(row: Row, counts: PairCounts) -> TrainingSheet:
         updated_by=rows.text(row, "updated_by"),
         updated_at=rows.time(row, "updated_at"),
         counts=counts,
+        spent=spending_from(row),
+        budget=rows.number_or_none(row, "budget"),
+        call_limit=rows.whole_or_none(row, "call_limit"),
+        pause_reason=rows.text(row, "pause_reason"),
+        paused_by=rows.text(row, "paused_by"),
     )
 
 
 def read_options(row: Row) -> GenerationOptions:
     """The options out of the column `generation_options`."""
     stored = rows.json_object(row, "generation_options")
-    chosen, held_out = stored.get("item_refs"), stored.get("held_out")
+    chosen, held_out, examples = stored.get("item_refs"), stored.get("held_out"), stored.get("examples")
     return GenerationOptions(
         item_refs=tuple(map(str, chosen)) if isinstance(chosen, list) else None,
         held_out=frozenset(map(str, held_out)) if isinstance(held_out, list) else frozenset(),
         appends=bool(stored.get("appends")),
         includes_set_aside=bool(stored.get("includes_set_aside")),
+        seed=int(str(stored.get("seed", 42))),
+        examples_wanted=int(str(stored.get("examples_wanted", 0))),
+        examples=read_few_shots(examples if isinstance(examples, list) else []),
     )
+
+
+def few_shots_json(examples: Sequence[FewShot]) -> list[Json]:
+    """Examples as JSON; `read_few_shots` reads them back."""
+    return [
+        {
+            "item_ref": example.item_ref,
+            "question": example.question,
+            "answer": example.answer,
+            **({"attachments": list(example.attachments)} if example.attachments else {}),
+        }
+        for example in examples
+    ]
+
+
+def read_few_shots(stored: Sequence[Json]) -> tuple[FewShot, ...]:
+    """Examples from their JSON."""
+    return tuple(
+        FewShot(str(entry.get("item_ref")), str(entry.get("question")), str(entry.get("answer")), _attachments(entry))
+        for entry in stored
+        if isinstance(entry, dict)
+    )
+
+
+def _attachments(stored: Mapping[str, Json]) -> tuple[str, ...]:
+    found = stored.get("attachments")
+    return tuple(map(str, found)) if isinstance(found, list) else ()

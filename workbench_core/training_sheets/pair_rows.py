@@ -1,24 +1,52 @@
-"""What a pair is stored as: the row of one item, answered by its canonical label, its source, or nobody yet."""
+"""What a pair is stored as: the row of one item, answered by its canonical label, its source, a model or nobody yet."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from json.encoder import encode_basestring
+from typing import NamedTuple
 
 from workbench_core import rows
 from workbench_core.canonical_labels import MAX_ANSWER, CanonicalLabel
 from workbench_core.metrics import AnswerKind
-from workbench_core.pairs import ResponseSource, ReviewStatus, check_answer
+from workbench_core.pairs import AnswerVerdict, ResponseSource, ReviewStatus, check_answer
 from workbench_core.ports import ChatAnswer, Json, Message, Value
 from workbench_core.prompt_templates import AnswerSource
 from workbench_core.training_sheets.items import Item, usage_of_item
 from workbench_core.training_sheets.model import TrainingSheet
 from workbench_core.usage import UsageRules
 
+ROW_COLUMNS = (
+    "id", "training_sheet_id", "sheet_id", "item_ref", "sequence_number", "variables", "messages",
+    "answer", "response_source", "review_status", "was_auto_approved", "canonical_label_id", "reviewed_by",
+    "reviewed_at", "quality_score", "generation_error", "generation_details",
+    "allowed_uses", "prohibited_uses", "usage_reason", "classification", "created_at", "updated_at",
+)  # fmt: skip
+_CANONICAL, _APPROVED, _PENDING = (
+    ResponseSource.CANONICAL.value, ReviewStatus.APPROVED.value, ReviewStatus.PENDING.value
+)  # fmt: skip
+_FROM_COLUMN = frozenset({AnswerSource.EXISTING_COLUMN, AnswerSource.HYBRID})
+
+
+class _Answered(NamedTuple):
+    """The columns that say what the answer is and where it came from, in the order of `ROW_COLUMNS`."""
+
+    answer: str
+    response_source: str
+    review_status: str
+    was_auto_approved: bool
+    canonical_label_id: str | None
+    reviewed_by: str
+    reviewed_at: datetime | None
+    quality_score: float | None
+    generation_error: str
+    generation_details: str
+
 
 class PairRows:
-    """Build the rows of one batch."""
+    """Build the rows of one batch; `sheet_rules` hold for all of them. What pairs have in common is worked out once."""
 
     def __init__(
         self,
@@ -29,106 +57,145 @@ class PairRows:
         model_name: str,
         now: datetime,
     ) -> None:
-        self._training_sheet = training_sheet
-        self._sheet_rules = sheet_rules
+        self._id, self._sheet_id = training_sheet.id, training_sheet.sheet_id
+        self._template, self._held_out = training_sheet.template, training_sheet.options.held_out
+        self._rules = sheet_rules
         self._labels = labels
         self._answers = answers
         self._model_name = model_name
         self._now = now
+        self._asks_column = training_sheet.answer_source in _FROM_COLUMN
+        self._has_classes = training_sheet.template.answer_kind is AnswerKind.LABEL
+        self._verdicts: dict[str, AnswerVerdict] = {}  # a few classes answer all items
+        self._imported: dict[str, _Answered] = {}
+        self._usages: dict[tuple[int, bool], tuple[str, ...]] = {}
+        self._opening: tuple[list[Message], str] = ([], "")
+
+    def rows(self, numbered: Iterable[tuple[int, Item]]) -> Iterator[tuple[Value, ...]]:
+        """The values of `ROW_COLUMNS` for items, each with its position in the training sheet."""
+        return (self._row(number, item) for number, item in numbered)
 
     def row(self, number: int, item: Item) -> dict[str, Value]:
-        """The pair of an item at its position in the training sheet."""
-        training_sheet, label = self._training_sheet, self._labels.get(item.item_ref)
-        is_held_out = item.item_ref in training_sheet.options.held_out
-        rules = usage_of_item(self._sheet_rules, label, is_held_out=is_held_out)
-        return {
-            "id": f"{training_sheet.id}-{number}",
-            "training_sheet_id": training_sheet.id,
-            "sheet_id": training_sheet.sheet_id,
-            "item_ref": item.item_ref,
-            "sequence_number": number,
-            "variables": rows.to_json(item.variables),
-            "messages": _messages_json(item.messages),
-            **(self._hit(label) if label is not None else self._miss(item)),
-            **_usage_columns(rules),
-            "created_at": self._now,
-            "updated_at": self._now,
-        }
+        """The pair of one item by column."""
+        return dict(zip(ROW_COLUMNS, self._row(number, item), strict=True))
 
-    def _hit(self, label: CanonicalLabel) -> dict[str, Value]:
+    def _row(self, number: int, item: Item) -> tuple[Value, ...]:
+        ref, now = item.item_ref, self._now
+        label = self._labels.get(ref)
+        answered = self._miss(item) if label is None else self._hit(label)
+        usage = self._usage_columns(label, is_held_out=ref in self._held_out)
+        form = _names_json(tuple(item.variables))
+        variables = form % tuple(map(encode_basestring, item.variables.values()))
+        return (f"{self._id}-{number}", self._id, self._sheet_id, ref, number, variables,
+                self._messages_json(item.messages), *answered, *usage, now, now)  # fmt: skip
+
+    # --- the answer --------------------------------------------------------------------------------------------------
+
+    def _hit(self, label: CanonicalLabel) -> _Answered:
         """The label answers and approves; a class that this template does not know is left to a person."""
-        template = self._training_sheet.template
-        verdict = check_answer(template, label.answer)
-        is_known = template.answer_kind is not AnswerKind.LABEL or not verdict.note
-        return {
-            "answer": verdict.answer,
-            "response_source": ResponseSource.CANONICAL.value,
-            "review_status": (ReviewStatus.APPROVED if is_known else ReviewStatus.PENDING).value,
-            "was_auto_approved": is_known,
-            "canonical_label_id": label.id,
-            "reviewed_by": label.labeled_by if is_known else "",
-            "reviewed_at": label.labeled_at if is_known else None,
-            "quality_score": verdict.quality_score,
-            "generation_error": "",
-            "generation_details": rows.to_json({"note": verdict.note}) if verdict.note else "{}",
-        }
+        verdict = self._verdict(label.answer)
+        is_known = not (self._has_classes and verdict.note)
+        return _Answered(
+            verdict.answer,
+            _CANONICAL,
+            _APPROVED if is_known else _PENDING,
+            is_known,
+            label.id,
+            label.labeled_by if is_known else "",
+            label.labeled_at if is_known else None,
+            verdict.quality_score,
+            "",
+            _details_json({}, verdict) if verdict.note else "{}",
+        )
 
-    def _miss(self, item: Item) -> dict[str, Value]:
-        answer, source, error, details = self._answer(item)
-        if len(answer) > MAX_ANSWER:
-            answer, error = "", f"The answer has {len(answer):,} characters, more than {MAX_ANSWER:,}."
-        verdict = check_answer(self._training_sheet.template, answer)
-        if verdict.note:
-            details = {**details, "note": verdict.note}
-        return {
-            "answer": verdict.answer,
-            "response_source": (source if verdict.answer else ResponseSource.EMPTY).value,
-            "review_status": ReviewStatus.PENDING.value,
-            "was_auto_approved": False,
-            "canonical_label_id": None,
-            "reviewed_by": "",
-            "reviewed_at": None,
-            "quality_score": verdict.quality_score,
-            "generation_error": error,
-            "generation_details": rows.to_json(details) if details else "{}",
-        }
-
-    def _answer(self, item: Item) -> tuple[str, ResponseSource, str, dict[str, Json]]:
-        """Answer, its source, what went wrong, and what to remember about it."""
+    def _miss(self, item: Item) -> _Answered:
+        """The column answers, or the model; pairs with the same class out of a column are the same but for the item."""
         if item.error:
-            return "", ResponseSource.EMPTY, item.error, {}
-        if self._training_sheet.answer_source is AnswerSource.EXISTING_COLUMN:
-            return item.column_answer, ResponseSource.IMPORTED, "", {}
+            return self._pending("", ResponseSource.EMPTY, error=item.error)
+        if self._asks_column and item.column_answer.strip():
+            known = self._imported.get(item.column_answer)
+            if known is None:
+                known = self._pending(item.column_answer, ResponseSource.IMPORTED)
+                if self._has_classes:
+                    self._imported[item.column_answer] = known
+            return known
         answer = self._answers.get(item.item_ref)
-        if answer is None:
-            return "", ResponseSource.EMPTY, "", {}
+        return self._pending("", ResponseSource.EMPTY) if answer is None else self._model_answer(answer)
+
+    def _model_answer(self, answer: ChatAnswer) -> _Answered:
         details: dict[str, Json] = {
             "model": self._model_name,
             "latency_ms": round(answer.latency_ms, 1),
             "tokens_in": answer.tokens_in,
             "tokens_out": answer.tokens_out,
+            **({"is_repaired": True} if answer.is_repaired else {}),
+            **({"is_kept": True} if answer.is_kept else {}),
         }
         text = (answer.text or "").strip()
         error = answer.error or ("" if text else "The model gave an empty answer.")
-        return text, ResponseSource.AI_GENERATED, error, details
+        return self._pending(text, ResponseSource.AI_GENERATED, error=error, details=details)
 
+    def _pending(
+        self, answer: str, source: ResponseSource, *, error: str = "", details: Mapping[str, Json] | None = None
+    ) -> _Answered:
+        """An answer that waits for its review."""
+        if len(answer) > MAX_ANSWER:
+            answer, error = "", f"The answer has {len(answer):,} characters, more than {MAX_ANSWER:,}."
+        verdict = self._verdict(answer)
+        return _Answered(
+            verdict.answer,
+            (source if verdict.answer else ResponseSource.EMPTY).value,
+            _PENDING,
+            False,
+            None,
+            "",
+            None,
+            verdict.quality_score,
+            error,
+            _details_json(details or {}, verdict),
+        )
 
-@lru_cache(maxsize=256)
-def _usage_columns(rules: UsageRules) -> dict[str, str]:
-    """The columns of usage rules; most pairs of a sheet share them."""
-    return rules.columns()
+    def _verdict(self, answer: str) -> AnswerVerdict:
+        """Whether the answer fits the template; asked once for each class."""
+        if not self._has_classes:
+            return check_answer(self._template, answer)
+        found = self._verdicts.get(answer)
+        if found is None:
+            found = self._verdicts[answer] = check_answer(self._template, answer)
+        return found
 
+    # --- what pairs have in common -----------------------------------------------------------------------------------
 
-def _messages_json(messages: Sequence[Message]) -> str:
-    """The messages as JSON; all but the last are the same for every item."""
-    parts = [*map(_fixed_message_json, messages[:-1]), *map(_message_json, messages[-1:])]
-    return f"[{', '.join(parts)}]"
+    def _usage_columns(self, label: CanonicalLabel | None, *, is_held_out: bool) -> tuple[str, ...]:
+        """The columns of the usage rules; labels with the same rules mostly share the object."""
+        key = (0 if label is None else id(label.usage), is_held_out)
+        found = self._usages.get(key)
+        if found is None:
+            rules = usage_of_item(self._rules, label, is_held_out=is_held_out)
+            found = self._usages[key] = tuple(rules.columns().values())
+        return found
+
+    def _messages_json(self, messages: tuple[Message, ...]) -> str:
+        """The messages as JSON; all but the last are the same for every item."""
+        if not messages:
+            return "[]"
+        *opening, last = messages
+        if opening != self._opening[0]:
+            self._opening = (opening, "".join(f"{_message_json(message)}, " for message in opening))
+        return f"[{self._opening[1]}{_message_json(last)}]"
 
 
 def _message_json(message: Message) -> str:
-    return rows.to_json({"role": message.role, "content": message.content})
+    attachments = f', "attachments": {rows.to_json(message.attachments)}' if message.attachments else ""
+    return f'{{"role": "{message.role}", "content": {encode_basestring(message.content)}{attachments}}}'
 
 
 @lru_cache(maxsize=64)
-def _fixed_message_json(message: Message) -> str:
-    return _message_json(message)
+def _names_json(names: Sequence[str]) -> str:
+    """The JSON object with these names, as `rows.to_json` writes it, and a “%s” for each value."""
+    return f"{{{', '.join(f'{encode_basestring(name)}: '.replace('%', '%%') + '%s' for name in names)}}}"
+
+
+def _details_json(details: Mapping[str, Json], verdict: AnswerVerdict) -> str:
+    told = {**details, "note": verdict.note} if verdict.note else details
+    return rows.to_json(told) if told else "{}"

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from workbench_core import rows
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.chat_models import ChatModels
-from workbench_core.clock import Clock, new_id
+from workbench_core.clock import Clock
 from workbench_core.data_quality import Quarantine
-from workbench_core.errors import ChangedByOthers, Conflict, Invalid, NotFound, NotPermitted
+from workbench_core.errors import Conflict, Invalid, NotPermitted, WorkbenchError
 from workbench_core.history import History
 from workbench_core.pairs import Pairs
 from workbench_core.permissions import Action, Permissions
-from workbench_core.ports import Lake, Store, Value
-from workbench_core.prompt_templates import AnswerSource, PromptTemplates, TemplateStatus
+from workbench_core.ports import BulkAnswers, Lake, Store
+from workbench_core.prompt_templates import PromptTemplates
 from workbench_core.runs import Run, RunContext, Runs
-from workbench_core.sheets import Sheet, Sheets
+from workbench_core.sheets import Sheets
+from workbench_core.training_sheets.answering import Answering, AnsweringPreview, AnswerRequest
+from workbench_core.training_sheets.answerings import Answerings
+from workbench_core.training_sheets.creation import Creation
 from workbench_core.training_sheets.generation import Generation
+from workbench_core.training_sheets.growth import Growth
 from workbench_core.training_sheets.model import (
-    COLUMNS,
     LIFECYCLE,
-    GenerationOptions,
+    BatchOutcome,
     GenerationRequest,
     Preflight,
     TrainingSheet,
     TrainingSheetStatus,
-    training_sheet_from,
 )
 from workbench_core.training_sheets.preflight import PreflightCheck
+from workbench_core.training_sheets.records import TrainingSheetRecords
+from workbench_core.training_sheets.spending import check_room, checked_allowance
+from workbench_core.training_sheets.warehouse import WarehouseAnswers
 
 RUN_KIND = "generate"
-MAX_NAME = 200
 _REVIEWED = frozenset({"close_review", "reject", "reopen"})
-_BATCH = 5_000
 
 
 class TrainingSheets:
@@ -53,6 +56,7 @@ class TrainingSheets:
         history: History,
         permissions: Permissions,
         clock: Clock,
+        bulk_answers: BulkAnswers | None = None,
     ) -> None:
         self._store = store
         self._lake = lake
@@ -64,11 +68,19 @@ class TrainingSheets:
         self._history = history
         self._permissions = permissions
         self._clock = clock
-        self._quarantine = Quarantine(store)
-        self._check = PreflightCheck(lake, sheets, templates, labels, chat_models, self._quarantine)
+        quarantine = Quarantine(store)
+        self._records = TrainingSheetRecords(store, pairs, history, clock)
+        self._creation = Creation(store, lake, sheets, templates, chat_models, clock)
+        self._growth = Growth(store, lake, sheets, quarantine)
+        self._check = PreflightCheck(lake, sheets, templates, labels, chat_models, quarantine, store)
+        self._warehouse = WarehouseAnswers(bulk_answers)
         self._generation = Generation(
-            store, lake=lake, sheets=sheets, labels=labels, chat_models=chat_models, history=history, clock=clock,
-            quarantine=self._quarantine, load=self.get,
+            store, lake=lake, sheets=sheets, labels=labels, chat_models=chat_models, runs=runs, history=history,
+            clock=clock, growth=self._growth, warehouse=self._warehouse, load=self.get,
+        )  # fmt: skip
+        self._answerings = Answerings(
+            store, records=self._records, templates=templates, labels=labels, chat_models=chat_models, runs=runs,
+            history=history, permissions=permissions, clock=clock,
         )  # fmt: skip
 
     # --- before generation -------------------------------------------------------------------------------------------
@@ -81,6 +93,16 @@ class TrainingSheets:
         """What this request would do, without writing (TS-1). Raises NotFound for the sheet or template."""
         return self._check.check(request)
 
+    def batch_preflight(self, requests: Sequence[GenerationRequest]) -> list[Preflight]:
+        """What several requests would do, in their order; a sheet or template that is gone is a problem of its own."""
+        found = []
+        for request in requests:
+            try:
+                found.append(self._check.check(request))
+            except WorkbenchError as error:
+                found.append(Preflight(problems=(error.message,)))
+        return found
+
     def generate(self, request: GenerationRequest, *, by: str) -> TrainingSheet:
         """Create a training sheet and start to fill it (TS-2).
 
@@ -90,18 +112,31 @@ class TrainingSheets:
         found = self._check.check(request)
         if found.problems:
             raise Invalid(" ".join(found.problems), hint="Correct this and start again.")
-        sheet = self._sheets.get(request.sheet_id)
-        values = self._values(request, found, sheet, by=by)
+        values = self._creation.values(request, found, by=by)
         sheet_id, name = str(values["id"]), str(values["name"])
         with self._store.transaction():
             self._store.append("training_sheets", [values])
             self._history.add(
-                "training_sheet", sheet_id, "generate", by=by, name=name, sheet=sheet.id,
+                "training_sheet", sheet_id, "generate", by=by, name=name, sheet=request.sheet_id,
                 prompt_template=request.prompt_template_id, items=found.selected,
             )  # fmt: skip
             self._runs.start(RUN_KIND, sheet_id, title=f"Generate “{name}”", by=by, total=found.selected)
         self._runs.wake.set()  # the run can be seen only now
         return self.get(sheet_id)
+
+    def generate_many(self, requests: Sequence[GenerationRequest], *, by: str) -> list[BatchOutcome]:
+        """Start several generations, one after another; one with problems does not keep the others from starting.
+
+        Raises NotPermitted before the first.
+        """
+        self._permissions.check(by, Action.GENERATE)
+        outcomes = []
+        for request in requests:
+            try:
+                outcomes.append(BatchOutcome(request, self.generate(request, by=by)))
+            except WorkbenchError as error:
+                outcomes.append(BatchOutcome(request, None, (error.message,)))
+        return outcomes
 
     # --- during generation -------------------------------------------------------------------------------------------
 
@@ -113,42 +148,66 @@ class TrainingSheets:
         """The newest generation run of a training sheet."""
         return self._runs.latest(RUN_KIND, training_sheet_id)
 
+    def pause(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
+        """Let a generation wait at the next batch border; answers that arrived are kept. Raises InvalidTransition."""
+        self._permissions.check(by, Action.GENERATE)
+        training_sheet = self.get(training_sheet_id)
+        with self._store.transaction():
+            self._records.move(training_sheet, "pause", by=by, pause_reason=f"Paused by {by}")
+            self._end_run(training_sheet_id, by=by, message=f"Paused by {by}")
+        return self.get(training_sheet_id)
+
     def cancel(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
         """Stop a generation; its pairs so far are kept and it can be resumed. Raises InvalidTransition."""
         self._permissions.check(by, Action.GENERATE)
         training_sheet = self.get(training_sheet_id)
         with self._store.transaction():
-            self._move(training_sheet, "cancel", by=by)
             kept = self._pairs.count(training_sheet_id)
-            self._store.execute(
-                "UPDATE training_sheets SET error = :error WHERE id = :id",
-                touches="training_sheets",
-                error=f"Cancelled by {by}; {kept:,} of {training_sheet.selected_items:,} pairs are kept",
-                id=training_sheet_id,
-            )
-            run = self.run_of(training_sheet_id)
-            if run is not None and run.is_active:
-                self._runs.cancel(run.id, by=by)
+            error = f"Cancelled by {by}; {kept:,} of {training_sheet.selected_items:,} pairs are kept"
+            self._records.move(training_sheet, "cancel", by=by, error=error)
+            self._end_run(training_sheet_id, by=by)
+        self._warehouse.cancel(training_sheet)
         return self.get(training_sheet_id)
 
-    def resume(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
-        """Go on with a failed or cancelled generation at the first missing item.
+    def resume(
+        self, training_sheet_id: str, *, by: str, budget: float | None = None, call_limit: int | None = None
+    ) -> TrainingSheet:
+        """Go on with a paused, failed or cancelled generation at the first missing item.
 
-        Raises InvalidTransition, Conflict while the cancelled run still ends its last batch.
+        A budget or limit that is given takes the place of the former one. Raises InvalidTransition, Invalid for what
+        is no limit, Conflict while one is used up or the stopped run still ends its last batch.
         """
         self._permissions.check(by, Action.GENERATE)
         training_sheet = self.get(training_sheet_id)
         run = self.run_of(training_sheet_id)
-        is_orphan = training_sheet.status is TrainingSheetStatus.GENERATING and not (run and run.is_active)
+        is_orphan = training_sheet.stage == TrainingSheetStatus.GENERATING and not (run and run.is_active)
+        budget = training_sheet.budget if budget is None else budget
+        call_limit = training_sheet.call_limit if call_limit is None else call_limit
+        self._check_limits(training_sheet, budget, call_limit)
         with self._store.transaction():
             if is_orphan:  # its run ended without being able to say so
                 self._history.add("training_sheet", training_sheet_id, "resume", by=by)
             else:
-                self._move(training_sheet, "resume", by=by)
-            left = training_sheet.selected_items - self._position(training_sheet_id)
+                self._records.move(training_sheet, "resume", by=by)
+            self._store.execute(
+                "UPDATE training_sheets SET budget = :budget, call_limit = :call_limit WHERE id = :id",
+                touches="training_sheets",
+                budget=budget,
+                call_limit=call_limit,
+                id=training_sheet_id,
+            )
+            left = training_sheet.selected_items - self._records.position(training_sheet_id)
             self._start_run(training_sheet, total=left, by=by)
         self._runs.wake.set()
         return self.get(training_sheet_id)
+
+    def new_items(self, training_sheet_id: str) -> int:
+        """How many items could be added to a training sheet in review now (TS-16). Raises NotFound."""
+        training_sheet = self.get(training_sheet_id)
+        room = training_sheet.row_limit - training_sheet.counts.total
+        if training_sheet.status is not TrainingSheetStatus.REVIEW or room <= 0:
+            return 0
+        return min(self._growth.new_items(training_sheet), room)
 
     def append_new(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
         """Generate pairs for the items that the sheet has gained since (TS-16).
@@ -157,16 +216,17 @@ class TrainingSheets:
         """
         self._permissions.check(by, Action.GENERATE)
         training_sheet = self.get(training_sheet_id)
-        LIFECYCLE.next(training_sheet.status, "append_new", subject=f"“{training_sheet.name}”")
-        new = self._count_new(training_sheet)
+        LIFECYCLE.next(training_sheet.stage, "append_new", subject=f"“{training_sheet.name}”")
+        self._answerings.check_idle(training_sheet)
+        new = self._growth.new_items(training_sheet)
         room = training_sheet.row_limit - training_sheet.counts.total
         if not new or room <= 0:
             reason = f"its row limit is {training_sheet.row_limit:,}" if new else "the source has no new items"
             raise Conflict(f"Nothing can be added to “{training_sheet.name}”: {reason}.", hint="")
-        position = self._position(training_sheet_id)
+        position = self._records.position(training_sheet_id)
         options = replace(training_sheet.options, appends=True)
         with self._store.transaction():
-            self._move(training_sheet, "append_new", by=by)
+            self._records.move(training_sheet, "append_new", by=by)
             self._store.execute(
                 "UPDATE training_sheets SET selected_items = :selected, generation_options = :options WHERE id = :id",
                 touches="training_sheets",
@@ -177,6 +237,47 @@ class TrainingSheets:
             self._start_run(training_sheet, total=min(new, room), by=by)
         self._runs.wake.set()
         return self.get(training_sheet_id)
+
+    # --- answers in place --------------------------------------------------------------------------------------------
+
+    def preview_answering(self, training_sheet_id: str, request: AnswerRequest) -> AnsweringPreview:
+        """How many pairs an answering would change, which not and why, and what it will take. Raises NotFound."""
+        return self._answerings.preview(training_sheet_id, request)
+
+    def answer_pairs(self, training_sheet_id: str, request: AnswerRequest, *, by: str) -> Run:
+        """Let a model answer pairs of a training sheet in review, in place (TS-11); people may review meanwhile.
+
+        Raises Conflict unless it is in review, while it is being answered, or when no pair can be answered; Invalid
+        for a template that is no newer version with the same answers; NotFound, NotPermitted.
+        """
+        return self._answerings.start(training_sheet_id, request, by=by)
+
+    def retry_failed(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
+        """Ask the model again about the pairs that it gave no answer for, in place. Raises Conflict without any."""
+        self._answerings.retry_failed(training_sheet_id, by=by)
+        return self.get(training_sheet_id)
+
+    def answering_of(self, training_sheet_id: str) -> Answering | None:
+        """The newest answering of a training sheet."""
+        return self._answerings.latest(training_sheet_id)
+
+    def pause_answering(self, training_sheet_id: str, *, by: str) -> Answering:
+        """Let the answering wait; answers that arrived are kept. Raises InvalidTransition, NotFound."""
+        return self._answerings.pause(training_sheet_id, by=by)
+
+    def resume_answering(
+        self, training_sheet_id: str, *, by: str, budget: float | None = None, call_limit: int | None = None
+    ) -> Answering:
+        """Go on with the pairs that still wait, with a higher budget or limit when given. Raises InvalidTransition."""
+        return self._answerings.resume(training_sheet_id, by=by, budget=budget, call_limit=call_limit)
+
+    def cancel_answering(self, training_sheet_id: str, *, by: str) -> Answering:
+        """End the answering; what it answered stays. Raises InvalidTransition, NotFound."""
+        return self._answerings.cancel(training_sheet_id, by=by)
+
+    def handle_answering(self, context: RunContext) -> None:
+        """Do the run of kind “answer_pairs”."""
+        self._answerings.handle(context)
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
@@ -190,36 +291,19 @@ class TrainingSheets:
         offset: int = 0,
     ) -> list[TrainingSheet]:
         """Training sheets with their counts, newest first; archived ones only when asked for by status (TS-4)."""
-        found = self._store.query(
-            f"SELECT {COLUMNS} FROM training_sheets WHERE status IN :statuses "
-            "AND (:sheet = '' OR sheet_id = :sheet) "
-            "AND LOWER(name || ' ' || description || ' ' || label_type) LIKE LOWER(:pattern) ESCAPE '!' "
-            "ORDER BY created_at DESC, id LIMIT :limit OFFSET :offset",
-            statuses=[status] if status else [s for s in TrainingSheetStatus if s != "archived"],
-            sheet=sheet_id,
-            pattern=rows.search_pattern(search),
-            limit=limit,
-            offset=offset,
-        )
-        counts = self._pairs.counts_of([rows.text(row, "id") for row in found]) if found else {}
-        return [training_sheet_from(row, counts[rows.text(row, "id")]) for row in found]
+        return self._records.find(status=status, sheet_id=sheet_id, search=search, limit=limit, offset=offset)
+
+    def count(self, *, status: TrainingSheetStatus | None = None, sheet_id: str = "", search: str = "") -> int:
+        """How many training sheets `find` has in all its pages."""
+        return self._records.count(status=status, sheet_id=sheet_id, search=search)
 
     def get(self, training_sheet_id: str) -> TrainingSheet:
         """One training sheet with its counts (TS-5). Raises NotFound."""
-        found = self._store.query(f"SELECT {COLUMNS} FROM training_sheets WHERE id = :id", id=training_sheet_id)
-        if not found:
-            raise NotFound("This training sheet does not exist.", hint="Choose one on the Label page.")
-        return training_sheet_from(found[0], self._pairs.counts(training_sheet_id))
+        return self._records.get(training_sheet_id)
 
     def dependants(self, training_sheet_id: str) -> str:
         """What stands on a training sheet, in words such as “1 training job”; empty when nothing."""
-        found = self._store.query(
-            "SELECT (SELECT COUNT(*) FROM training_jobs WHERE training_sheet_id = :id) AS training_job, "
-            "(SELECT COUNT(*) FROM labeling_tasks WHERE training_sheet_id = :id) AS labelling_task",
-            id=training_sheet_id,
-        )[0]
-        counts = {name.replace("_", " "): rows.whole(found, name) for name in found}
-        return ", ".join(f"{count:,} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
+        return self._records.dependants(training_sheet_id)
 
     # --- the life of the sheet ---------------------------------------------------------------------------------------
 
@@ -229,7 +313,7 @@ class TrainingSheets:
         """Close the review, reject the whole, reopen or archive a training sheet (TS-14, spec 2.5).
 
         Closing is refused while pairs are pending or flagged, unless they are left out; rejecting needs a note.
-        Raises InvalidTransition, Conflict, Invalid, ChangedByOthers, NotPermitted.
+        Raises InvalidTransition, Conflict (also while a model answers pairs), Invalid, ChangedByOthers, NotPermitted.
         """
         self._permissions.check(by, Action.REVIEW if action in _REVIEWED else Action.GENERATE)
         if action not in {*_REVIEWED, "archive"}:
@@ -238,14 +322,15 @@ class TrainingSheets:
             raise Invalid("A rejection needs a reason.", hint="Say what is wrong with the whole sheet.")
         training_sheet = self.get(training_sheet_id)
         with self._store.transaction():
-            self._move(training_sheet, action, by=by, note=note.strip())
+            self._records.move(training_sheet, action, by=by, note=note.strip())
+            self._answerings.check_idle(training_sheet)
             if action == "close_review" and not leave_out:
                 self._check_reviewed(training_sheet_id)
         return self.get(training_sheet_id)
 
     def mark_trained(self, training_sheet_id: str, *, by: str) -> None:
         """Record that a model was trained from it; call it in the training's transaction. Raises InvalidTransition."""
-        self._move(self.get(training_sheet_id), "mark_trained", by=by)
+        self._records.move(self.get(training_sheet_id), "mark_trained", by=by)
 
     def delete(self, training_sheet_id: str, *, by: str) -> None:
         """Remove a training sheet with its pairs; canonical labels stay.
@@ -262,86 +347,29 @@ class TrainingSheets:
         if training_sheet.status is TrainingSheetStatus.GENERATING:
             raise Conflict(f"“{training_sheet.name}” is generating.", hint="Cancel it first.")
         with self._store.transaction():
+            self._answerings.check_idle(training_sheet)
             if used := self.dependants(training_sheet_id):
                 raise Conflict(f"“{training_sheet.name}” is in use: {used}.", hint="Archive it instead.")
-            for table, column in (
-                ("pair_reviews", "training_sheet_id"),
-                ("pairs", "training_sheet_id"),
-                ("training_sheets", "id"),
-            ):
-                self._store.execute(f"DELETE FROM {table} WHERE {column} = :id", touches=table, id=training_sheet_id)
-            self._history.add("training_sheet", training_sheet_id, "delete", by=by, name=training_sheet.name)
+            self._records.remove(training_sheet, by=by)
+        self._warehouse.forget(training_sheet)
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _values(self, request: GenerationRequest, found: Preflight, sheet: Sheet, *, by: str) -> dict[str, Value]:
-        """The row of a new training sheet, everything frozen that pairs depend on (INV-4)."""
-        template = self._templates.get(request.prompt_template_id)
-        source = request.answer_source or template.answer_source
-        asks_model = source is AnswerSource.AI_GENERATED
-        name = request.name.strip() or f"{sheet.name} - {template.name} v{template.version}"
-        options = GenerationOptions(request.item_refs, request.held_out, includes_set_aside=request.includes_set_aside)
-        now = self._clock()
-        return {
-            "id": new_id("ts"),
-            "name": name[:MAX_NAME],
-            "description": request.description,
-            "sheet_id": sheet.id,
-            "prompt_template_id": template.id,
-            "template_version": template.version,
-            "template_snapshot": rows.to_json(template.snapshot()),
-            "label_type": template.label_type,
-            "mapping": rows.to_json({name: request.mapping[name] for name in template.placeholders}),
-            "answer_source": source.value,
-            "answer_column": request.answer_column if source is AnswerSource.EXISTING_COLUMN else "",
-            "filter": self._accepted_filter(request, sheet),
-            "row_limit": request.row_limit,
-            "model_title": self._chat_models.default.title if asks_model else "",
-            "model_name": self._chat_models.default.name if asks_model else "",
-            "generation_options": options.to_json(),
-            "is_test": template.status is TemplateStatus.DRAFT,
-            "is_demo": request.is_demo,
-            "status": TrainingSheetStatus.GENERATING.value,
-            "selected_items": found.selected,
-            "left_out_items": found.left_out,
-            "created_by": by,
-            "created_at": now,
-            "updated_by": by,
-            "updated_at": now,
-        }
-
-    def _accepted_filter(self, request: GenerationRequest, sheet: Sheet) -> str:
-        return self._lake.check_filter(sheet.relation, request.filter) if request.filter.strip() else ""
+    def _check_limits(self, training_sheet: TrainingSheet, budget: float | None, call_limit: int | None) -> None:
+        """Refuse to go on with limits that leave no room; a model that is gone fails the run with a clear sentence."""
+        if budget is None and call_limit is None:
+            return
+        model = self._chat_models.get(training_sheet.model_name)
+        check_room(checked_allowance(model, budget, call_limit), training_sheet.spent)
 
     def _start_run(self, training_sheet: TrainingSheet, *, total: int, by: str) -> None:
         title = f"Generate “{training_sheet.name}”"
         self._runs.start(RUN_KIND, training_sheet.id, title=title, by=by, total=total)
 
-    def _position(self, training_sheet_id: str) -> int:
-        """The position of the last item that became a pair."""
-        found = self._store.query(
-            "SELECT MAX(sequence_number) AS position FROM pairs WHERE training_sheet_id = :id",
-            id=training_sheet_id,
-        )
-        return rows.whole(found[0], "position")
-
-    def _count_new(self, training_sheet: TrainingSheet) -> int:
-        """How many items of the selection have no pair."""
-        sheet = self._sheets.get(training_sheet.sheet_id)
-        options = training_sheet.options
-        selection = sheet.selection(extra_filter=training_sheet.filter, item_refs=options.item_refs)
-        if not options.includes_set_aside:
-            selection = self._quarantine.without(selection, sheet.id)
-        new = 0
-        for frame in self._lake.batches(selection, columns=(sheet.item_id_column,), size=_BATCH):
-            refs = [str(reference) for reference in frame["item_ref"].tolist()]
-            known = self._store.query(
-                "SELECT COUNT(*) AS pairs FROM pairs WHERE training_sheet_id = :id AND item_ref IN :refs",
-                id=training_sheet.id,
-                refs=refs,
-            )
-            new += len(refs) - rows.whole(known[0], "pairs")
-        return new
+    def _end_run(self, training_sheet_id: str, *, by: str, message: str = "") -> None:
+        run = self.run_of(training_sheet_id)
+        if run is not None and run.is_active:
+            self._runs.cancel(run.id, by=by, message=message)
 
     def _check_reviewed(self, training_sheet_id: str) -> None:
         counts = self._pairs.counts(training_sheet_id)
@@ -350,23 +378,3 @@ class TrainingSheets:
                 f"{counts.pending:,} pairs are pending and {counts.flagged:,} are flagged.",
                 hint="Review them, or close the review and leave them out.",
             )
-
-    def _move(self, training_sheet: TrainingSheet, action: str, *, by: str, note: str = "") -> None:
-        """Change the status if nobody changed it meanwhile, and record it."""
-        to = LIFECYCLE.next(training_sheet.status, action, subject=f"“{training_sheet.name}”")
-        changed = self._store.execute(
-            "UPDATE training_sheets SET status = :to, error = '', updated_by = :by, updated_at = :now, "
-            "row_version = row_version + 1 WHERE id = :id AND status = :was",
-            touches="training_sheets",
-            to=to.value,
-            was=training_sheet.status.value,
-            by=by,
-            now=self._clock(),
-            id=training_sheet.id,
-        )
-        if not changed:
-            raise ChangedByOthers(
-                f"“{training_sheet.name}” was just changed by somebody else.", hint="Reload and try again."
-            )
-        details = {"note": note} if note else {}
-        self._history.add("training_sheet", training_sheet.id, action, by=by, **details)

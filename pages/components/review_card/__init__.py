@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 import streamlit as st
 
@@ -17,9 +16,10 @@ from pages.components.browser_log import Ledger
 from pages.components.layout import STATUS_COLORS
 from pages.components.records import pretty
 from pages.components.review_card.entries import Entry, Reply, carry_out, read_log
+from pages.components.sheet_pictures import address_of
 from workbench_core.canonical_labels import CanonicalLabel, same_answer
 from workbench_core.pairs import LIFECYCLE, Pair, Pairs, ResponseSource, ReviewStatus
-from workbench_core.pictures import IMAGE_ENDINGS
+from workbench_core.pictures import IMAGE_ENDINGS, PicturePlace, place_of
 from workbench_core.usage import Use
 
 __all__ = ["CardView", "Reply", "carry_out_decisions", "review_card"]
@@ -49,7 +49,7 @@ class CardView:
 
     `queue` names the queue: when it changes, the card starts anew. With `is_cut` there are more items behind the last
     one. `pending` and `total` count the whole training sheet. `locked` says why nothing can be decided, if so. With a
-    `volume`, the items are its files, and pictures among them are shown.
+    `volume`, the items are its files, and pictures among them are shown; those of a question always are.
     """
 
     training_sheet_id: str
@@ -139,7 +139,7 @@ def _item(pair: Pair, label: CanonicalLabel | None, volume: str) -> dict[str, ob
         "status": pair.review_status.value,
         "answer": pretty(pair.answer),
         "variables": [{"name": name, "text": _shortened(text)} for name, text in pair.variables.items()],
-        "picture": _picture_address(volume, pair.item_ref),
+        "pictures": _picture_addresses(pair, volume),
         "prompt": _shortened(prompts[-1]) if prompts else "",
         "canonical": label.answer if label is not None and differs else "",
         "badges": _badges(pair),
@@ -147,9 +147,12 @@ def _item(pair: Pair, label: CanonicalLabel | None, volume: str) -> dict[str, ob
     }
 
 
-def _picture_address(volume: str, path: str) -> str:
-    """Where the app serves a file of a volume as a picture (see app.py); empty for other items."""
-    return f"/pictures/{quote(volume)}/{quote(path)}" if volume and path.lower().endswith(IMAGE_ENDINGS) else ""
+def _picture_addresses(pair: Pair, volume: str) -> list[str]:
+    """Where the app serves the pictures of the question; without any, the item's own file if it is a picture."""
+    attached = [address_of(place_of(name)) for message in pair.messages[-1:] for name in message.attachments]
+    if attached or not volume or not pair.item_ref.lower().endswith(IMAGE_ENDINGS):
+        return attached
+    return [address_of(PicturePlace(volume, pair.item_ref))]
 
 
 def _badges(pair: Pair) -> list[dict[str, str]]:

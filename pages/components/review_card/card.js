@@ -404,7 +404,7 @@ class Card {
   }
 
   sourceParts(item) {
-    const pictures = item.picture ? [this.picture(item)] : []
+    const pictures = item.pictures.map((address) => this.picture(item, address))
     const parts = item.variables.map(({ name, text }) => {
       const box = make('div')
       const value = make('div', text, text.length > 80 || text.includes('\n') ? 'value long' : 'value')
@@ -421,12 +421,12 @@ class Card {
     return [...pictures, ...parts, prompt]
   }
 
-  picture(item) {
+  picture(item, address) {
     const image = make('img')
     image.className = 'picture'
     image.alt = `The picture ${item.ref}`
     image.onerror = () => image.replaceWith(make('div', 'This picture cannot be shown.', 'label'))
-    image.src = item.picture
+    image.src = address
     return image
   }
 

@@ -1,131 +1,155 @@
-"""How an answer is asked for and read: free text, JSON after a schema, or one of given choices."""
+"""How an answer is read: free text, JSON after a schema, or one of given choices; broken JSON is mended."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, cast
+from collections.abc import Mapping
+from typing import NoReturn
 
-from workbench_core.adapters.chat_completions.endpoint import ChatEndpoint, one_line
+from workbench_core.adapters.chat_completions.client import Reply
+from workbench_core.adapters.chat_completions.endpoint import one_line
 from workbench_core.errors import Invalid
-from workbench_core.ports import ChatAnswer, ChatOptions, Json
+from workbench_core.ports import ChatAnswer, ChatOptions
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from openai.types.chat import ChatCompletion
-    from openai.types.chat.completion_create_params import ResponseFormat
-
-CHOICE_EXTRA_TOKENS = 64  # the JSON around a choice; small models like to put blanks into it
 FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
+THOUGHTS = re.compile(r"\s*(?:<(think|thinking|reasoning)>)?.*?</(?:think|thinking|reasoning)>\s*", re.DOTALL)
+LONGEST_REPAIR = 200_000  # characters; mending takes longer than reading
 
 
 class Unreadable(Exception):
     """The answer is not what was asked for; the text is the sentence for the person."""
 
 
-def check_options(options: ChatOptions) -> None:
-    """Raises Invalid when the schema is no JSON Schema."""
-    from jsonschema import Draft202012Validator, SchemaError
+class AnswerReader:
+    """Reads the answers of one batch."""
 
-    try:
-        Draft202012Validator.check_schema(options.schema or {})
-    except SchemaError as error:
-        raise Invalid(f"The schema for the answer is not a JSON Schema: {error.message}.") from None
+    def __init__(self, options: ChatOptions) -> None:
+        """Raises Invalid when the schema is no JSON Schema."""
+        from jsonschema import Draft202012Validator, SchemaError
 
+        self._options = options
+        try:
+            Draft202012Validator.check_schema(options.schema or {})
+        except SchemaError as error:
+            raise Invalid(f"The schema for the answer is not a JSON Schema: {error.message}.") from None
+        self._validator = Draft202012Validator(options.schema or {})
 
-def response_format(options: ChatOptions) -> ResponseFormat | None:
-    """The JSON Schema that the server holds the answer to; None for free text."""
-    schema = _choice_schema(options.choices) if options.choices else options.schema
-    if schema is None:
-        return None
-    is_strict = schema.get("additionalProperties") is False  # servers refuse `strict` for schemas open at the end
-    wanted = {"name": "answer", "schema": dict(schema), "strict": is_strict}
-    return cast("ResponseFormat", {"type": "json_schema", "json_schema": wanted})
+    def read(self, reply: Reply) -> ChatAnswer:
+        """The answer without id and latency: its text, or an error when it is not what was asked for."""
+        body = reply.content
+        usage = body.get("usage") if isinstance(body, dict) else None
+        error, is_repaired = None, False
+        try:
+            text, is_repaired = self._wanted(body, reply)
+        except Unreadable as problem:
+            text, error = None, one_line(str(problem), reply.secrets)
+        return ChatAnswer(
+            id="",
+            text=text,
+            error=error,
+            tokens_in=_count(usage, "prompt_tokens"),
+            tokens_out=_count(usage, "completion_tokens"),
+            is_repaired=is_repaired,
+        )
 
+    def _wanted(self, body: object, reply: Reply) -> tuple[str | None, bool]:
+        choices = body.get("choices") if isinstance(body, dict) else None
+        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):  # a web page, for example
+            raise Unreadable(f"The model answered with nonsense: {reply.text()}")
+        is_cut = choices[0].get("finish_reason") == "length"
+        text = self._content(choices[0].get("message"), is_cut=is_cut)
+        if not (self._options.choices or self._options.schema):
+            return text, False
+        if is_cut:
+            self._cut_off()
+        text = _unfenced(_without_thoughts(text))
+        return self._choice(text) if self._options.choices else self._structured(text)
 
-def choice_grammar(choices: tuple[str, ...]) -> str:
-    """A grammar that allows the bare choices only, in llama.cpp's notation (GBNF)."""
-    return "root ::= " + " | ".join(json.dumps(choice, ensure_ascii=False) for choice in choices)
-
-
-def token_limit(options: ChatOptions) -> int:
-    """How many tokens the answer may have, with room for the JSON around a choice."""
-    return options.max_tokens + (CHOICE_EXTRA_TOKENS if options.choices else 0)
-
-
-def read_answer(completion: ChatCompletion, options: ChatOptions, endpoint: ChatEndpoint) -> ChatAnswer:
-    """The answer without id and latency: its text, or an error when it is not what was asked for."""
-    usage = getattr(completion, "usage", None)
-    tokens_in = getattr(usage, "prompt_tokens", 0) or 0
-    tokens_out = getattr(usage, "completion_tokens", 0) or 0
-    try:
-        text, error = _wanted_text(completion, options), None
-    except Unreadable as problem:
-        text, error = None, one_line(str(problem), endpoint)
-    return ChatAnswer(id="", text=text, error=error, tokens_in=tokens_in, tokens_out=tokens_out)
-
-
-def _wanted_text(completion: ChatCompletion, options: ChatOptions) -> str:
-    choices = getattr(completion, "choices", None)
-    if not isinstance(choices, list) or not choices:  # also when the server sent a web page
-        raise Unreadable(f"The model answered with nonsense: {completion}")
-    text = _content(getattr(choices[0], "message", None))
-    if not (options.choices or options.schema):
-        return text
-    if choices[0].finish_reason == "length":
-        raise Unreadable(f"The answer was cut off at {options.max_tokens} tokens, before it was complete.")
-    return _choice(text, options.choices) if options.choices else _structured(text, options.schema or {})
-
-
-def _content(message: object) -> str:
-    """The text of a message; some servers send parts (reasoning, text) instead of one string."""
-    content: object = getattr(message, "content", None)
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        content = "".join(part for part in parts if isinstance(part, str))
-    if not isinstance(content, str) or not content.strip():
+    def _content(self, message: object, *, is_cut: bool) -> str:
+        """The text of a message; some servers send parts (reasoning, text) instead of one string."""
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, list):
+            parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
+            content = "".join(part for part in parts if isinstance(part, str))
+        if isinstance(content, str) and content.strip():
+            return content
+        refusal = message.get("refusal") if isinstance(message, dict) else None
+        if isinstance(refusal, str) and refusal:
+            raise Unreadable(f"The model refuses to answer: {refusal}")
+        if is_cut:
+            self._cut_off()
         raise Unreadable("The model gave an empty answer.")
-    return content
+
+    def _cut_off(self) -> NoReturn:
+        raise Unreadable(f"The answer was cut off at {self._options.max_tokens} tokens, before it was complete.")
+
+    def _structured(self, text: str) -> tuple[str, bool]:
+        """JSON text that follows the schema, and whether it had to be mended."""
+        value, is_repaired = _parsed(text)
+        if value is None and text != "null":
+            raise Unreadable(f"The model answered with nonsense instead of JSON: {text}")
+        if problem := self._fault(value):
+            raise Unreadable(f"The answer does not follow the schema: {problem}")
+        return (json.dumps(value, ensure_ascii=False) if is_repaired else text), is_repaired
+
+    def _fault(self, value: object) -> str:
+        from jsonschema.exceptions import best_match
+
+        if self._validator.is_valid(value):
+            return ""
+        broken = best_match(self._validator.iter_errors(value))
+        return str(broken.message) if broken else ""
+
+    def _choice(self, text: str) -> tuple[str, bool]:
+        choices = self._options.choices
+        if text in choices:  # bare: a grammar, or a server that does not know response_format
+            return text, False
+        value, is_repaired = _parsed(text)
+        answer = value.get("answer") if isinstance(value, Mapping) else value if isinstance(value, str) else text
+        if not isinstance(answer, str) or answer not in choices:
+            shown = answer if isinstance(answer, str) else text
+            raise Unreadable(f"The model answered “{shown}”, which is none of: {', '.join(choices)}.")
+        return answer, is_repaired
 
 
-def _structured(text: str, schema: Mapping[str, Json]) -> str:
-    """JSON text that follows the schema, without the fence that some models put around it."""
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import best_match
-
-    text = _unfenced(text)
+def _parsed(text: str) -> tuple[object, bool]:
+    """The value of JSON text, and whether it had to be mended; None for what cannot be."""
     try:
-        value = json.loads(text)
-    except ValueError:
-        raise Unreadable(f"The model answered with nonsense instead of JSON: {text}") from None
-    if broken := best_match(Draft202012Validator(schema).iter_errors(value)):
-        raise Unreadable(f"The answer does not follow the schema: {broken.message}")
-    return text
+        return json.loads(text, parse_constant=_not_json), False
+    except (ValueError, RecursionError):
+        return _repaired(text), True
 
 
-def _choice(text: str, choices: tuple[str, ...]) -> str:
-    answer: object = _unfenced(text)
+def _repaired(text: str) -> object:
+    """An object or a list from broken JSON; None when there is none in the text, or nothing in it."""
+    if len(text) > LONGEST_REPAIR or not ("{" in text or "[" in text):
+        return None
+    import json_repair
+
     try:
-        value = json.loads(str(answer))
-    except ValueError:
-        pass  # a server that does not know response_format answers with the bare choice
-    else:
-        answer = value.get("answer") if isinstance(value, dict) else answer
-    if answer not in choices:
-        raise Unreadable(f"The model answered “{answer}”, which is none of: {', '.join(choices)}.")
-    return str(answer)
+        value: object = json_repair.loads(text)
+        json.dumps(value, allow_nan=False)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict | list) and value else None
 
 
-def _choice_schema(choices: tuple[str, ...]) -> dict[str, Json]:
-    return {
-        "type": "object",
-        "properties": {"answer": {"enum": list(choices)}},
-        "required": ["answer"],
-        "additionalProperties": False,
-    }
+def _not_json(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _without_thoughts(text: str) -> str:
+    """The answer after what a reasoning model thought aloud; the opening mark may be part of the prompt."""
+    found = None if text.lstrip()[:1] in ("{", "[") else THOUGHTS.match(text)
+    return text[found.end() :] if found else text
 
 
 def _unfenced(text: str) -> str:
     found = FENCED.fullmatch(text.strip())
     return found[1] if found else text.strip()
+
+
+def _count(usage: object, name: str) -> int:
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) and value > 0 else 0

@@ -10,22 +10,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, replace
+from typing import cast
 
-from workbench_core.adapters.chat_completions.answers import (
-    check_options,
-    choice_grammar,
-    read_answer,
-    response_format,
+from workbench_core.adapters.chat_completions.answers import AnswerReader
+from workbench_core.adapters.chat_completions.client import ChatClient, TooSlow, Unreachable, open_client
+from workbench_core.adapters.chat_completions.dialect import Dialect, first_dialect, is_about_the_schema, simpler
+from workbench_core.adapters.chat_completions.endpoint import ChatEndpoint, one_line
+from workbench_core.adapters.chat_completions.limits import RateLimit
+from workbench_core.adapters.chat_completions.problems import Problem, problem_of
+from workbench_core.adapters.chat_completions.questions import (
+    NotAskable,
+    RequestWriter,
+    characters_of,
     token_limit,
 )
-from workbench_core.adapters.chat_completions.endpoint import ChatEndpoint, Problem, open_client, problem_of
+from workbench_core.errors import WorkbenchError
 from workbench_core.ports import ChatAnswer, ChatOptions, Conversation
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
-    from openai.types.chat import ChatCompletion, ChatCompletionMessageParam
 
 RETRIES = 3
 RATE_LIMIT_RETRIES = 10  # waiting for one's turn is no failure, so it may take longer
@@ -35,21 +36,46 @@ CANCEL_CHECK_SECONDS = 0.1
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class EndpointState:
+    """What all batches of one endpoint share: its rate limit, and what it turned out to understand."""
+
+    limit: RateLimit
+    dialect: Dialect
+
+
+def state_of(endpoint: ChatEndpoint) -> EndpointState:
+    """The state to begin with."""
+    return EndpointState(
+        RateLimit(endpoint.requests_per_minute, endpoint.tokens_per_minute),
+        first_dialect(endpoint.structured, sends_seed=endpoint.sends_seed),
+    )
+
+
 class Batch:
     """An event loop in its own thread that fills a queue with answers. Call `stop` when done with it."""
 
-    def __init__(self, endpoint: ChatEndpoint, options: ChatOptions, conversations: Sequence[Conversation]) -> None:
+    def __init__(
+        self,
+        endpoint: ChatEndpoint,
+        options: ChatOptions,
+        conversations: Sequence[Conversation],
+        *,
+        state: EndpointState,
+    ) -> None:
         """Start at once. Raises Invalid for a schema that is none."""
-        check_options(options)
+        self._reader = AnswerReader(options)
+        self._writer = RequestWriter(endpoint, options)
         self._endpoint = endpoint
-        self._options = options
+        self._max_tokens = token_limit(options)
+        self._state = state
+        self._own_dialect: Dialect | None = None  # for a schema that the endpoint refuses
         self._todo = iter(conversations)
         self._workers = max(1, min(endpoint.concurrency, len(conversations)))
         self._found: queue.SimpleQueue[ChatAnswer | Exception | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopping = False
-        self._paused_until = 0.0
         self._was_reached = False
         self._unreachable_in_a_row = 0
         self._thread = threading.Thread(target=self._work, name="chat-completions", daemon=True)
@@ -96,21 +122,30 @@ class Batch:
         self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         if self._is_stopping:
             return
+        turn = asyncio.Lock()
         async with open_client(self._endpoint) as client, asyncio.TaskGroup() as group:
             for _ in range(self._workers):
-                group.create_task(self._answer_all(client))
+                group.create_task(self._answer_all(client, turn))
 
-    async def _answer_all(self, client: AsyncOpenAI) -> None:
+    async def _answer_all(self, client: ChatClient, turn: asyncio.Lock) -> None:
         for conversation in self._todo:
-            self._found.put(await self._answer(client, conversation))
+            self._found.put(await self._answer(client, turn, conversation))
 
-    async def _answer(self, client: AsyncOpenAI, conversation: Conversation) -> ChatAnswer:
+    async def _answer(self, client: ChatClient, turn: asyncio.Lock, conversation: Conversation) -> ChatAnswer:
         failures = waits = 0
         while True:
-            await asyncio.sleep(max(0.0, self._paused_until - time.monotonic()))
-            outcome = await self._try(client, conversation)
+            dialect = self._own_dialect or self._state.dialect
+            try:
+                body = self._writer.body(conversation, dialect)
+            except NotAskable as problem:
+                return ChatAnswer(conversation.id, None, str(problem))
+            outcome = await self._try(client, turn, conversation, body)
             if isinstance(outcome, ChatAnswer):
                 return outcome
+            if outcome.end is not None:
+                raise outcome.end
+            if outcome.refused and self._learn(dialect, outcome.refused):
+                continue
             failures += not outcome.is_rate_limit
             waits += outcome.is_rate_limit
             is_spent = failures > RETRIES or waits > RATE_LIMIT_RETRIES
@@ -118,42 +153,64 @@ class Batch:
                 return self._give_up(conversation, outcome)
             await self._wait(outcome, failures + waits)
 
-    async def _try(self, client: AsyncOpenAI, conversation: Conversation) -> ChatAnswer | Problem:
+    async def _try(
+        self, client: ChatClient, turn: asyncio.Lock, conversation: Conversation, body: bytes
+    ) -> ChatAnswer | Problem:
+        limit = self._state.limit
+        expected = 0
+        if not limit.is_open():
+            expected = limit.expected_tokens(characters_of(conversation), self._max_tokens)
+            await self._wait_for_turn(turn, expected)
         started = time.perf_counter()
+        outcome = await self._ask(client, body)
+        if isinstance(outcome, Problem):
+            log.info("Conversation %s failed once: %s", conversation.id, one_line(outcome.sentence))
+            return outcome
+        if expected:
+            limit.settle(expected, outcome.tokens_in, outcome.tokens_out)
+        return replace(outcome, id=conversation.id, latency_ms=(time.perf_counter() - started) * 1000)
+
+    async def _ask(self, client: ChatClient, body: bytes) -> ChatAnswer | Problem:
         try:
-            completion = await self._ask(client, conversation)
-        except Exception as error:  # noqa: BLE001 - problem_of raises what it does not know
-            problem = problem_of(error, self._endpoint)
-            log.info("Conversation %s failed once: %s", conversation.id, type(error).__name__)
-            if not problem.is_unreachable:
-                self._note_reached()
-            return problem
+            reply = await client.ask(body)
+        except Unreachable:
+            return Problem(self._endpoint.unreachable(), may_retry=True, is_unreachable=True)
+        except TooSlow:
+            self._note_reached()
+            return Problem(f"The model endpoint took longer than {self._endpoint.timeout_seconds:g} s.", may_retry=True)
+        except WorkbenchError as error:  # signing in failed
+            return Problem(error.message, end=error)
         self._note_reached()
-        answer = read_answer(completion, self._options, self._endpoint)
-        return replace(answer, id=conversation.id, latency_ms=(time.perf_counter() - started) * 1000)
+        return problem_of(reply, self._endpoint) or self._reader.read(reply)
 
-    async def _ask(self, client: AsyncOpenAI, conversation: Conversation) -> ChatCompletion:
-        from openai import omit
+    async def _wait_for_turn(self, turn: asyncio.Lock, tokens: int) -> None:
+        """Wait until the rate limit lets a question go; only one worker of a batch stands at the gate."""
+        async with turn:
+            while (seconds := self._state.limit.take(tokens)) > 0:
+                await asyncio.sleep(seconds)
 
-        grammar = self._options.choices if self._endpoint.takes_grammar else ()
-        messages = [{"role": message.role, "content": message.content} for message in conversation.messages]
-        return await client.chat.completions.create(
-            model=self._endpoint.model,
-            messages=cast("list[ChatCompletionMessageParam]", messages),
-            temperature=self._options.temperature,
-            max_tokens=token_limit(self._options),
-            seed=self._options.seed if self._endpoint.sends_seed else omit,
-            response_format=omit if grammar else response_format(self._options) or omit,
-            extra_body={"grammar": choice_grammar(grammar)} if grammar else None,
-        )
+    def _learn(self, sent: Dialect, refusal: str) -> bool:
+        """Whether it is worth another try in another dialect, which all batches of the endpoint then speak."""
+        known = self._own_dialect or self._state.dialect
+        if known != sent:
+            return True  # another worker has learned it meanwhile
+        found = simpler(sent, refusal)
+        if found is None:
+            return False
+        if is_about_the_schema(refusal) or self._own_dialect:
+            self._own_dialect = found
+        else:
+            self._state.dialect = found
+        log.warning("The model %s does not take all we send; from now on: %s", self._endpoint.model, found)
+        return True
 
     async def _wait(self, problem: Problem, attempt: int) -> None:
         backoff = min(LONGEST_WAIT_SECONDS, self._endpoint.retry_seconds * 2.0 ** (attempt - 1))
         backoff *= random.uniform(0.5, 1.5)  # noqa: S311 - jitter, so that workers do not come back together
         if problem.wait_seconds is not None:
             backoff = problem.wait_seconds + min(backoff, self._endpoint.retry_seconds)
-        if problem.is_rate_limit:  # all workers share one limit, so all of them pause
-            self._paused_until = max(self._paused_until, time.monotonic() + (problem.wait_seconds or 0.0))
+        if problem.is_rate_limit and problem.wait_seconds:  # all workers share one limit, so all of them pause
+            self._state.limit.pause(problem.wait_seconds)
         await asyncio.sleep(backoff)
 
     def _note_reached(self) -> None:

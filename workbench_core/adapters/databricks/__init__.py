@@ -1,1 +1,1 @@
-"""Databricks: this version has no adapter for it, and says so when it is asked for."""
+"""Databricks: language models behind Model Serving; this version has no adapter for a whole Databricks backend."""

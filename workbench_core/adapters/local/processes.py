@@ -15,6 +15,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -35,9 +36,21 @@ HEALTH_ATTEMPTS = 3  # a live child may be busy: it is replaced only after this 
 STOP_TIMEOUT_SECONDS = 5.0
 LOG_LINES_SHOWN = 6
 
+_SECRET = re.compile(
+    r"(^|_)(API)?KEY(_|$)|(^|_)(TOKEN|SECRET|PASSWORD|CREDENTIALS?)(_|$)|^WORKBENCH_STORE_URL$|^DATABRICKS_|^PGPASS",
+    re.IGNORECASE,
+)
+
 log = logging.getLogger(__name__)
 _held_locks: list[int] = []  # descriptors that a child keeps open, and so locked, until it ends
 _followed: list[int] = []  # the process that this child ends with
+
+
+def child_environment() -> dict[str, str]:
+    """The variables of this process without what unlocks anything: a child on this machine has no use for keys."""
+    kept = {name: value for name, value in os.environ.items() if not _SECRET.search(name)}
+    paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**kept, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +129,13 @@ class OwnedProcess:
             self.log_file.replace(self.log_file.with_suffix(".previous.log"))
         command = [sys.executable, "-m", self._module, "--home", str(self._home)]
         command += ["--port-file", str(self._port_file), "--parent", str(os.getpid()), *self._arguments]
-        paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
         with self.log_file.open("wb") as output:
             self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"},
+                env=child_environment(),
                 start_new_session=True,  # Ctrl-C goes to the parent only; the child follows by itself
             )
         return self._wait_until_healthy(self._child)

@@ -26,7 +26,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from workbench_core import errors
-from workbench_core.adapters.local.processes import PROJECT
+from workbench_core.adapters.local.processes import child_environment
 from workbench_core.adapters.local.tracking import MLFLOW_ENVIRONMENT, check_model_name
 from workbench_core.errors import BackendError, Invalid, WorkbenchError
 from workbench_core.ports import (
@@ -48,7 +48,6 @@ STOP_SECONDS = 5.0
 REGISTERING_SECONDS = 120.0  # how long a child that already registers may go on after a cancel
 REGISTERING = "Registering the model."
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-SECRETS = ("WORKBENCH_MODEL_KEY", "WORKBENCH_STORE_URL")  # a child has no use for them
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 MAKE_FINETUNE = "Run `make finetune` once; it prepares an environment of about 1.3 GB for fine-tuning."
 
@@ -120,19 +119,15 @@ def _example(line: dict[str, object]) -> TrainingExample:
 # --- the child process ---------------------------------------------------------------------------------------------
 
 
-def child_environment() -> dict[str, str]:
+def training_environment() -> dict[str, str]:
     """The variables of a training process: one core stays free for the app, nothing reaches for the network."""
     threads = str(max(1, (os.cpu_count() or 2) - 1))
-    kept = {name: value for name, value in os.environ.items() if name not in SECRETS}
-    paths = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **MLFLOW_ENVIRONMENT,
-        **kept,
+        **child_environment(),
         **dict.fromkeys(THREAD_VARIABLES, threads),
         "HF_HUB_OFFLINE": "1",
         "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONPATH": os.pathsep.join(paths),
-        "PYTHONUNBUFFERED": "1",
     }
 
 
@@ -145,7 +140,7 @@ def start_child(python: Path, module: str, folder: Path, *, new_session: bool) -
             stdout=subprocess.PIPE,
             stderr=errors_file,
             cwd=folder,
-            env=child_environment(),
+            env=training_environment(),
             encoding="utf-8",
             errors="replace",
             start_new_session=new_session,

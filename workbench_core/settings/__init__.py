@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import getpass
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench_core.errors import Invalid
+from workbench_core.settings.models import ModelSettings, read_models, server_of
+
+__all__ = ["BACKENDS", "INBOX", "ModelSettings", "Settings", "read_settings", "server_of"]
 
 BACKENDS = ("local", "databricks")
 INBOX = "inbox"  # below the home: where people put files to be imported
@@ -19,19 +23,17 @@ class Settings:
     """Where everything is kept and who answers. Every field has a working default for a laptop.
 
     `home` holds everything the workbench keeps. `store_url` is a SQLAlchemy URL (SQLite file by default, any
-    PostgreSQL otherwise). `model_url` is an OpenAI-compatible base URL such as `http://localhost:11434/v1`; when it
-    is empty the tiny local model answers. `default_role` is the role of a person without an assigned one.
-    `import_folders` are the only folders of the server from which files may be imported by path.
+    PostgreSQL otherwise). `models` are the configured language models, the default one first; without any the tiny
+    local model answers. `model_timeout_seconds` holds where a model has no timeout of its own. `default_role` is the
+    role of a person without an assigned one. `import_folders` are the only folders of the server from which files may
+    be imported by path.
     """
 
     home: Path
     backend: str = "local"
     store_url: str = ""
-    model_url: str = ""
-    model_name: str = ""
-    model_key: str = ""
+    models: tuple[ModelSettings, ...] = ()
     model_timeout_seconds: float = 120.0
-    model_concurrency: int = 8
     local_user: str = ""
     default_role: str = "admin"
     finetune_python: Path | None = None
@@ -39,27 +41,25 @@ class Settings:
     import_folders: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
-        """Leave the model key out, so that no log or error can show it."""
-        return f"Settings(home={self.home}, backend={self.backend!r})"
+        """Leave addresses and keys out, so that no log or error can show a secret."""
+        return f"Settings(home={self.home}, backend={self.backend!r}, models={[one.name for one in self.models]})"
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read `WORKBENCH_*` variables. Raises Invalid, naming the variable, when one cannot be used."""
+    """Read `WORKBENCH_*` variables and the file of models. Raises Invalid, naming what cannot be used."""
     env = os.environ if environment is None else environment
     backend = env.get("WORKBENCH_BACKEND", "local")
     if backend not in BACKENDS:
         raise Invalid(f"WORKBENCH_BACKEND is “{backend}”.", hint=f"Use one of: {', '.join(BACKENDS)}.")
     home = Path(env.get("WORKBENCH_HOME", ".workbench")).expanduser().resolve()
     finetune = env.get("WORKBENCH_FINETUNE_PYTHON", "")
+    timeout_seconds = _number(env, "WORKBENCH_MODEL_TIMEOUT", 120.0)
     return Settings(
         home=home,
         backend=backend,
         store_url=env.get("WORKBENCH_STORE_URL", f"sqlite:///{home / 'store.db'}"),
-        model_url=env.get("WORKBENCH_MODEL_URL", ""),
-        model_name=env.get("WORKBENCH_MODEL_NAME", ""),
-        model_key=env.get("WORKBENCH_MODEL_KEY", ""),
-        model_timeout_seconds=_number(env, "WORKBENCH_MODEL_TIMEOUT", 120.0),
-        model_concurrency=int(_number(env, "WORKBENCH_MODEL_CONCURRENCY", 8)),
+        models=read_models(env, home=home, timeout_seconds=timeout_seconds),
+        model_timeout_seconds=timeout_seconds,
         local_user=env.get("WORKBENCH_USER", "") or _login_name(),
         default_role=env.get("WORKBENCH_DEFAULT_ROLE", "admin" if backend == "local" else "data_consumer"),
         finetune_python=Path(finetune) if finetune else _finetune_python(),
@@ -82,7 +82,7 @@ def _number(env: Mapping[str, str], name: str, default: float) -> float:
         value = float(text)
     except ValueError:
         raise Invalid(f"{name} is “{text}”, which is not a number.", hint=f"For example {name}={default:g}.") from None
-    if value <= 0:
+    if not 0 < value < math.inf:
         raise Invalid(f"{name} is {text}; it must be above zero.", hint=f"For example {name}={default:g}.")
     return value
 
@@ -96,5 +96,5 @@ def _login_name() -> str:
 
 def _finetune_python() -> Path | None:
     """The interpreter that `make finetune` prepares beside the project, when it is there."""
-    python = Path(__file__).resolve().parent.parent / ".venv-finetune" / "bin" / "python"
+    python = Path(__file__).resolve().parents[2] / ".venv-finetune" / "bin" / "python"
     return python if python.exists() else None

@@ -1,0 +1,295 @@
+"""Generation and answering while they work, wait or have stopped: progress, costs so far, pause, cancel and resume."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import streamlit as st
+
+from pages.components.errors import guard_callback
+from pages.components.generation_answers import budget_field, calls_field
+from pages.components.generation_words import money, spent_words
+from pages.components.identity import current_user
+from pages.components.layout import close_popover, flash, run_progress, work_popover
+from pages.components.rights import why_not
+from pages.components.words import counted, plain
+from workbench_core import cached
+from workbench_core.permissions import Action
+from workbench_core.runs import Run
+from workbench_core.training_sheets import Answering, AnsweringStatus, Spending, TrainingSheet, TrainingSheetStatus
+
+GENERATING = TrainingSheetStatus.GENERATING
+_PRESSED = "generate_pressed"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Pairs being made or answered: `key` names the work and its state, `used_up` the limit that leaves no room."""
+
+    key: str
+    training_sheet_id: str
+    is_answering: bool
+    title: str
+    done: int
+    total: int
+    errors: int
+    spent: Spending
+    budget: float | None
+    call_limit: int | None
+    used_up: str
+
+    @property
+    def to_the_end(self) -> float:
+        """By how much the spending so far grows until the end, with a tenth in reserve."""
+        return 1.1 * self.total / self.done if self.done else 2.0
+
+
+def generation_of(sheet: TrainingSheet) -> Work:
+    """The generation of a training sheet."""
+    return Work(
+        key=f"{sheet.id}_{sheet.row_version}",
+        training_sheet_id=sheet.id,
+        is_answering=False,
+        title=f"Generate “{sheet.name}”",
+        done=min(sheet.counts.total, sheet.selected_items),
+        total=sheet.selected_items,
+        errors=sheet.counts.errors,
+        spent=sheet.spent,
+        budget=sheet.budget,
+        call_limit=sheet.call_limit,
+        used_up=sheet.allowance.used_up(sheet.spent),
+    )
+
+
+def answering_work(answering: Answering) -> Work:
+    """The answering of pairs that were there before."""
+    request, run = answering.request, answering.run
+    return Work(
+        key=f"{answering.id}_{answering.status}_{run.id if run else ''}",
+        training_sheet_id=answering.training_sheet_id,
+        is_answering=True,
+        title=f"Answer {counted(answering.total, 'pair')} with {answering.model_title}",
+        done=answering.done,
+        total=answering.total,
+        errors=answering.errors,
+        spent=answering.spent,
+        budget=request.budget,
+        call_limit=request.call_limit,
+        used_up=answering.allowance.used_up(answering.spent),
+    )
+
+
+def run_of(sheet: TrainingSheet) -> Run | None:
+    """The run that fills a training sheet now, if any."""
+    run = cached.workbench().training_sheets.run_of(sheet.id) if sheet.status is GENERATING else None
+    return run if run and run.is_active else None
+
+
+# --- the cards -------------------------------------------------------------------------------------------------------
+
+
+def show_run(sheet: TrainingSheet) -> None:
+    """The card of a generation that is not finished; nothing for one that is."""
+    if run_of(sheet):
+        follow((sheet.id,))
+    elif sheet.is_paused:
+        _waiting(generation_of(sheet), sheet.pause_reason)
+    elif sheet.status is GENERATING:
+        _stopped(generation_of(sheet), "It was interrupted.")
+    elif sheet.status is TrainingSheetStatus.FAILED:
+        _stopped(generation_of(sheet), sheet.error)
+
+
+def show_answering(answering: Answering) -> None:
+    """The card of an answering that is not finished; nothing for one that is."""
+    work, is_active = answering_work(answering), bool(answering.run and answering.run.is_active)
+    if answering.status is AnsweringStatus.WORKING and is_active:
+        follow_answering(answering.training_sheet_id)
+    elif answering.is_paused:
+        _waiting(work, answering.pause_reason)
+    elif answering.status is AnsweringStatus.WORKING:
+        _stopped(work, "It was interrupted.")
+    elif answering.status is AnsweringStatus.FAILED:
+        _stopped(work, answering.error)
+
+
+@st.fragment(run_every="2s")
+def follow(training_sheet_ids: tuple[str, ...]) -> None:
+    """Progress of generations; the whole page comes back when one of them has ended."""
+    service = cached.workbench().training_sheets
+    for training_sheet_id in training_sheet_ids:
+        run = service.run_of(training_sheet_id)
+        if run is None or not run.is_active:
+            st.rerun()
+        else:
+            _working(generation_of(service.get(training_sheet_id)), run)
+
+
+@st.fragment(run_every="2s")
+def follow_answering(training_sheet_id: str) -> None:
+    """Progress of an answering; the whole page comes back when it has ended."""
+    answering = cached.workbench().training_sheets.answering_of(training_sheet_id)
+    if answering is None or answering.run is None or not answering.run.is_active:
+        st.rerun()
+    else:
+        _working(answering_work(answering), answering.run)
+
+
+def _working(work: Work, run: Run) -> None:
+    """Progress, rate, time left, spending and errors, with pause and cancel."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"**{plain(work.title)}**", width="stretch")
+            _step("pause", work, "Pause", "pause", "Ends after the batch it works on; it goes on where it stood")
+            _step("cancel", work, "Cancel", "stop_circle", "Stops it; what is done is kept, and it can be resumed")
+        run_progress(replace(run, message=""))  # its message says the same numbers
+        _so_far(work)
+
+
+def _waiting(work: Work, reason: str) -> None:
+    """Why it is paused, how far it is, and the way on."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f":orange[:material/pause_circle:] **{plain(work.title)}**: paused  \n{plain(reason)}", width="stretch"
+            )
+            _resume(work)
+            _step("cancel", work, "Cancel", "stop_circle", "Ends it; what is done is kept, and it can be resumed")
+        _kept(work)
+
+
+def _stopped(work: Work, reason: str) -> None:
+    """Why it stopped, how far it came, and the way on."""
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":red[:material/error:] **{plain(work.title)}**  \n{plain(reason)}", width="stretch")
+            _resume(work)
+        _kept(work)
+
+
+def _kept(work: Work) -> None:
+    share = min(1.0, work.done / work.total) if work.total else 0.0
+    st.progress(share, text=f"{work.done:,} of {counted(work.total, 'pair')} done")
+    _so_far(work)
+
+
+def _so_far(work: Work) -> None:
+    """What it cost and what went wrong up to now."""
+    errors = f":red[{counted(work.errors, 'error')}]" if work.errors else ""
+    spent = plain(spent_words(work.spent, work.budget, work.call_limit))
+    if line := " · ".join(part for part in (spent, errors) if part):
+        st.caption(line)
+
+
+# --- resume ----------------------------------------------------------------------------------------------------------
+
+
+def _resume(work: Work) -> None:
+    """Go on at the first missing item; with a limit that is used up, after it was raised."""
+    if not work.used_up:
+        _step("resume", work, "Resume", "play_arrow", "Goes on at the first missing item")
+        return
+    key = f"generate_raise_{work.training_sheet_id}"
+    refusal = why_not(Action.GENERATE)
+    with work_popover("Resume", key=key, icon=":material/play_arrow:", kind="primary", disabled=bool(refusal)):
+        st.caption(f"{plain(work.used_up)} is used up. Say how far it may go in all.")
+        budget, calls = work.budget, work.call_limit
+        if budget is not None:
+            budget = budget_field(
+                work.spent.currency, key=f"{key}_budget_{work.key}", least=_above(work.spent.cost),
+                start=_above(max(budget, work.to_the_end * work.spent.cost)),
+            )  # fmt: skip
+        if calls is not None:
+            calls = calls_field(
+                key=f"{key}_calls_{work.key}", least=work.spent.calls + 1,
+                start=max(calls, math.ceil(work.to_the_end * work.spent.calls)),
+            )  # fmt: skip
+        act_button(
+            "Resume", icon="play_arrow", kind="primary", width="stretch", key=f"{key}_go_{work.key}",
+            sentence="Goes on at the first missing item", act=lambda: _raised(work, budget, calls),
+            then=lambda: close_popover(key),
+        )  # fmt: skip
+
+
+def _above(amount: float) -> float:
+    """The next amount with four digits above this one."""
+    return round(amount + 0.0001, 4)
+
+
+def _raised(work: Work, budget: float | None, calls: int | None) -> str:
+    service, by = cached.workbench().training_sheets, current_user()
+    go_on = service.resume_answering if work.is_answering else service.resume
+    go_on(work.training_sheet_id, by=by, budget=budget, call_limit=calls)
+    limit = money(budget, work.spent.currency) if budget is not None else f"{calls or 0:,} calls"
+    return f"It goes on, up to {limit}."
+
+
+# --- acts ------------------------------------------------------------------------------------------------------------
+
+
+_Step: TypeAlias = Literal["pause", "cancel", "resume"]
+_SAID: Mapping[_Step, str] = {
+    "pause": "It pauses after the batch it works on.",
+    "cancel": "It is cancelled; what is done is kept.",
+    "resume": "It goes on.",
+}
+
+
+def _step(step: _Step, work: Work, title: str, icon: str, sentence: str) -> None:
+    act_button(
+        title, icon=icon, key=f"generate_{step}_{work.key}", sentence=sentence, act=lambda: _do_step(step, work)
+    )  # fmt: skip
+
+
+def _do_step(step: _Step, work: Work) -> str:
+    service, by = cached.workbench().training_sheets, current_user()
+    if step == "pause":
+        (service.pause_answering if work.is_answering else service.pause)(work.training_sheet_id, by=by)
+    elif step == "cancel":
+        (service.cancel_answering if work.is_answering else service.cancel)(work.training_sheet_id, by=by)
+    else:
+        (service.resume_answering if work.is_answering else service.resume)(work.training_sheet_id, by=by)
+    return _SAID[step]
+
+
+def act_button(
+    title: str,
+    *,
+    icon: str,
+    key: str,
+    sentence: str,
+    act: Callable[[], str],
+    kind: Literal["primary", "secondary"] = "secondary",
+    reason: str = "",
+    width: Literal["content", "stretch"] = "content",
+    then: Callable[[], None] = lambda: None,
+) -> None:
+    """A button that does one thing and says so; disabled with its reason when the person may not or `reason` says so.
+
+    `key` names what it would do and to which state of it: a double click does it once. `act` is one service call and
+    gives the message; what else is to be said to Streamlit comes in `then`, because the second click stops the run of
+    the first one at any such call, and may have to say it again.
+    """
+    refusal = why_not(Action.GENERATE) or reason
+
+    def press() -> None:
+        if st.session_state.get(_PRESSED) == key:
+            then()
+            return
+        st.session_state[_PRESSED] = key  # before the call: after it, the second click could come between
+        message = ""
+        with guard_callback():
+            message = act()
+        if message:
+            then()
+            flash(message)
+        else:
+            st.session_state[_PRESSED] = ""
+
+    st.button(
+        title, icon=f":material/{icon}:", key=key, on_click=press, disabled=bool(refusal), help=refusal or sentence,
+        type=kind, width=width,
+    )  # fmt: skip

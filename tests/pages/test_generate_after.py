@@ -1,0 +1,188 @@
+"""What was generated, as a person meets it: failures, new items, several sheets at once, and the list."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pages.conftest import ANN, labels, work
+from tests.pages.generate_parts import (
+    add_rows,
+    button,
+    choose,
+    fields,
+    generated,
+    label,
+    lines,
+    make_sheet,
+    make_template,
+    press,
+    said,
+    tiles,
+    toasts,
+)
+from workbench_core.prompt_templates import AnswerSource
+from workbench_core.training_sheets import TrainingSheetStatus
+
+
+@pytest.fixture
+def sheet(workbench, tmp_path):
+    """A published sheet of forty mails; every fourth is spam."""
+    return make_sheet(workbench, tmp_path)
+
+
+@pytest.fixture
+def template(workbench):
+    return make_template(workbench)
+
+
+def test_a_generation_is_cancelled_and_resumed_with_its_reason(open_page, workbench, sheet, template):
+    generated(workbench, sheet, template)
+    page = open_page("generate")
+    press(page, "Cancel")
+    assert "Cancelled by ann@example.com; 0 of 40 pairs are kept" in said(page)
+    press(page, "Resume")
+    work(workbench)
+    page.run()
+    assert page.dataframe[0].value[["Status", "Pairs"]].to_numpy().tolist() == [["Review", 40]]
+
+
+def test_items_that_failed_are_listed_with_their_reason(open_page, workbench, sheet, grids):
+    template = make_template(workbench, user_prompt="{{ subject | int / 0 }}")
+    made = generated(workbench, sheet, template, is_done=True)
+    page = open_page("generate", training_sheet=made.id)
+    assert tiles(page)["Errors"] == "40"
+    failed = grids.rows("generate_failed")
+    assert failed["Item"].tolist()[:2] == ["m000", "m001"]
+    assert all(failed["Reason"])
+    assert "Retry the 40 failed items" in labels(page.button)
+
+
+def test_details_tell_how_it_was_made(open_page, workbench, sheet, template):
+    made = generated(workbench, sheet, template, is_done=True, filter="mail_class='ham'", row_limit=5)
+    page = open_page("generate", training_sheet=made.id)
+    values = dict(page.dataframe[-1].value.to_numpy().tolist())
+    assert values["Mapping"] == "subject ← Subject"
+    assert values["Answers"] == "A column of the sheet: mail_class"
+    assert values["Filter"] == "mail_class = 'ham'"
+    assert "25 more items above the row limit of 5" in said(page)
+
+
+def test_new_items_of_the_source_are_counted_before_they_are_added(open_page, workbench, sheet, template, tmp_path):
+    made = generated(workbench, sheet, template, is_done=True)
+    page = open_page("generate", training_sheet=made.id)
+    assert button(page, "Append new items").disabled
+    assert button(page, "Append new items").help == "The source has no new items."
+    add_rows(workbench, "mails", tmp_path, first=40, count=7)
+    page.run()
+    press(page, "Append 7 new items")
+    assert "7 new items: the generation has started." in toasts(page)
+    work(workbench)
+    page.run()
+    assert tiles(page)["Pairs"] == "47"
+
+
+def test_when_everything_had_a_label_there_is_nothing_to_review(open_page, workbench, sheet, template):
+    label(workbench, sheet, 40)
+    made = generated(workbench, sheet, template, is_done=True)
+    page = open_page("generate", training_sheet=made.id)
+    assert "Nothing to review: all 40 pairs had a canonical label" in said(page)
+    assert tiles(page)["To review"] == "0"
+    assert "Review" in labels(page.button)
+
+
+def test_a_training_sheet_is_archived_or_deleted(open_page, workbench, sheet, template):
+    first, second = (generated(workbench, sheet, template, is_done=True) for _ in range(2))
+    page = open_page("generate", training_sheet=first.id)
+    press(page, "Archive")
+    assert workbench.training_sheets.get(first.id).status == "archived"
+    page = open_page("generate", training_sheet=second.id)
+    press(page, "Delete")
+    assert workbench.training_sheets.find() == []
+    assert "Choose a sheet and a template" in said(page)
+    assert "Canonical labels stay" in toasts(page)
+
+
+# --- several sheets at once -------------------------------------------------------------------------------------------
+
+
+def test_several_sheets_are_generated_at_once_and_each_says_what_became_of_it(open_page, workbench, tmp_path, template):
+    good, other = make_sheet(workbench, tmp_path), make_sheet(workbench, tmp_path, name="letters")
+    draft = make_sheet(workbench, tmp_path, name="drafts", publish=False)
+    label(workbench, other, 10)
+    page = open_page("generate", view="batch", template=template.id)
+    fields(page)["Sheets"].set_value([good.id, other.id, draft.id]).run()
+    assert page.query_params["sheets"] == f"{good.id},{other.id},{draft.id}"
+    shown = page.dataframe[0].value.set_index("Sheet")
+    assert shown["Items"].tolist()[:2] == [40, 40]
+    assert shown["Canonical"].tolist()[:2] == [0, 10]
+    assert "publish it first" in shown.loc["Drafts", "Problems"]
+    assert tiles(page)["Items"] == "80"
+    press(page, "Generate 2 training sheets")
+    assert "2 generations started" in toasts(page)
+    work(workbench)
+    page.run()
+    made = {one.sheet_id: one for one in workbench.training_sheets.find()}
+    assert {sheet: one.counts.pending for sheet, one in made.items()} == {good.id: 40, other.id: 30}
+
+
+def test_a_sheet_whose_columns_do_not_fit_is_mapped_by_hand(open_page, workbench, tmp_path, template):
+    odd = make_sheet(workbench, tmp_path, name="odd", text=lines().replace("Subject", "headline"))
+    page = open_page("generate", view="batch", template=template.id, sheets=odd.id)
+    assert "Without a column: subject" in said(page)
+    assert button(page, "Generate 0 training sheets").disabled
+    fields(page)["subject"].select("headline").run()
+    press(page, "Generate 1 training sheet")
+    work(workbench)
+    (made,) = workbench.training_sheets.find()
+    assert made.mapping == {"subject": "headline"}
+
+
+# --- the list ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_long_list_is_filtered_by_status_sheet_and_words_in_the_address(open_page, workbench, tmp_path, template):
+    mails, letters = make_sheet(workbench, tmp_path), make_sheet(workbench, tmp_path, name="letters")
+    for number in range(21):
+        generated(workbench, mails, template, name=f"Round {number}", row_limit=1)
+    last = generated(workbench, letters, template, name="Letters of June", row_limit=1)
+    work(workbench)
+    page = open_page("generate")
+    assert len(page.dataframe[0].value) == 20
+    fields(page)["Sheet of the list"].select(letters.id).run()
+    assert page.query_params["of"] == letters.id
+    assert page.dataframe[0].value["Training sheet"].tolist() == ["Letters of June"]
+    fields(page)["Sheet of the list"].set_value(None).run()
+    fields(page)["Search"].input("round 7").run()
+    assert page.dataframe[0].value["Training sheet"].tolist() == ["Round 7"]
+    fields(page)["Search"].input("").run()
+    workbench.training_sheets.move(last.id, "archive", by=ANN)
+    choose(page, "Status", TrainingSheetStatus.ARCHIVED.value)
+    assert page.dataframe[0].value["Training sheet"].tolist() == ["Letters of June"]
+
+
+# --- a template of its own --------------------------------------------------------------------------------------------
+
+
+def test_the_template_attached_to_a_sheet_fills_the_steps(open_page, workbench, sheet, template):
+    workbench.template_attachments.attach(
+        sheet.id, template.id, {"subject": "mail_id"}, answer_source=AnswerSource.EXISTING_COLUMN,
+        answer_column="Subject", by=ANN,
+    )  # fmt: skip
+    page = open_page("generate", sheet=sheet.id)
+    assert page.query_params["template"] == template.id
+    assert fields(page)["subject"].value == "mail_id"
+    assert fields(page)["Column that holds the answers"].value == "Subject"
+    assert "Attached to this sheet" in said(page)
+    fields(page)["Template"].set_value(None).run()
+    assert "template" not in page.query_params
+
+
+def test_samples_are_turned_one_by_one(open_page, sheet, template):
+    page = open_page("generate", sheet=sheet.id, template=template.id)
+    assert "Sample 1 of 5" in said(page)
+    assert "Is “Mail 0” spam?" in " ".join(element.value for element in page.text)
+    page.button(key="generate_preflight_sample_1").click().run()
+    assert "Sample 2 of 5" in said(page)
+    page.button(key="generate_preflight_sample_-1").click().run()
+    page.button(key="generate_preflight_sample_-1").click().run()
+    assert "Sample 5 of 5" in said(page)

@@ -1,0 +1,43 @@
+"""Which items a training sheet is about, and how many of them it has no pair for yet (TS-16)."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from workbench_core import rows
+from workbench_core.data_quality import Quarantine
+from workbench_core.ports import Lake, Selection, Store
+from workbench_core.sheets import Sheet, Sheets
+from workbench_core.training_sheets.model import TrainingSheet
+
+_BATCH = 20_000
+
+
+class Growth:
+    """Compare the items of training sheets with the pairs they have."""
+
+    def __init__(self, store: Store, lake: Lake, sheets: Sheets, quarantine: Quarantine) -> None:
+        self._store = store
+        self._lake = lake
+        self._sheets = sheets
+        self._quarantine = quarantine
+
+    def selection(self, training_sheet: TrainingSheet, sheet: Sheet) -> Selection:
+        """The items of a training sheet as the source has them now."""
+        options = training_sheet.options
+        selection = sheet.selection(extra_filter=training_sheet.filter, item_refs=options.item_refs)
+        return selection if options.includes_set_aside else self._quarantine.without(selection, sheet.id)
+
+    def known(self, training_sheet_id: str) -> AbstractSet[str]:
+        """The items that have a pair."""
+        found = self._store.query("SELECT item_ref FROM pairs WHERE training_sheet_id = :id", id=training_sheet_id)
+        return {rows.text(row, "item_ref") for row in found}
+
+    def new_items(self, training_sheet: TrainingSheet) -> int:
+        """How many items have no pair, in one pass over the identifiers."""
+        sheet = self._sheets.get(training_sheet.sheet_id)
+        selection, known = self.selection(training_sheet, sheet), self.known(training_sheet.id)
+        return sum(
+            len(set(frame["item_ref"].astype(str)) - known)
+            for frame in self._lake.batches(selection, columns=(sheet.item_id_column,), size=_BATCH)
+        )

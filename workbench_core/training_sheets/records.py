@@ -1,0 +1,136 @@
+"""The rows behind training sheets: read with their counts, moved with compare-and-set, removed with all they hold."""
+
+from __future__ import annotations
+
+from workbench_core import rows
+from workbench_core.clock import Clock
+from workbench_core.errors import ChangedByOthers, NotFound
+from workbench_core.history import History
+from workbench_core.pairs import Pairs
+from workbench_core.ports import Store
+from workbench_core.training_sheets.model import (
+    COLUMNS,
+    LIFECYCLE,
+    PAUSED,
+    TrainingSheet,
+    TrainingSheetStatus,
+    training_sheet_from,
+)
+
+_MATCHES = (
+    "status IN :statuses AND (:sheet = '' OR sheet_id = :sheet) "
+    "AND LOWER(name || ' ' || description || ' ' || label_type) LIKE LOWER(:pattern) ESCAPE '!'"
+)
+
+
+class TrainingSheetRecords:
+    """Read and write training sheets; roles are checked by whoever calls."""
+
+    def __init__(self, store: Store, pairs: Pairs, history: History, clock: Clock) -> None:
+        self._store = store
+        self._pairs = pairs
+        self._history = history
+        self._clock = clock
+
+    def find(
+        self, *, status: TrainingSheetStatus | None, sheet_id: str, search: str, limit: int, offset: int
+    ) -> list[TrainingSheet]:
+        """Training sheets with their counts, newest first; archived ones only when asked for by status."""
+        found = self._store.query(
+            f"SELECT {COLUMNS} FROM training_sheets WHERE {_MATCHES} "
+            "ORDER BY created_at DESC, id LIMIT :limit OFFSET :offset",
+            limit=limit,
+            offset=offset,
+            **_wanted(status, sheet_id, search),
+        )
+        counts = self._pairs.counts_of([rows.text(row, "id") for row in found]) if found else {}
+        return [training_sheet_from(row, counts[rows.text(row, "id")]) for row in found]
+
+    def count(self, *, status: TrainingSheetStatus | None, sheet_id: str, search: str) -> int:
+        """How many training sheets match."""
+        found = self._store.query(
+            f"SELECT COUNT(*) AS sheets FROM training_sheets WHERE {_MATCHES}", **_wanted(status, sheet_id, search)
+        )
+        return rows.whole(found[0], "sheets")
+
+    def get(self, training_sheet_id: str) -> TrainingSheet:
+        """One training sheet with its counts. Raises NotFound."""
+        found = self._store.query(f"SELECT {COLUMNS} FROM training_sheets WHERE id = :id", id=training_sheet_id)
+        if not found:
+            raise NotFound("This training sheet does not exist.", hint="Choose one on the Label page.")
+        return training_sheet_from(found[0], self._pairs.counts(training_sheet_id))
+
+    def dependants(self, training_sheet_id: str) -> str:
+        """What stands on a training sheet, in words such as “1 training job”; empty when nothing."""
+        found = self._store.query(
+            "SELECT (SELECT COUNT(*) FROM training_jobs WHERE training_sheet_id = :id) AS training_job, "
+            "(SELECT COUNT(*) FROM labeling_tasks WHERE training_sheet_id = :id) AS labelling_task",
+            id=training_sheet_id,
+        )[0]
+        counts = {name.replace("_", " "): rows.whole(found, name) for name in found}
+        return ", ".join(f"{count:,} {name}{'s' if count > 1 else ''}" for name, count in counts.items() if count)
+
+    def position(self, training_sheet_id: str) -> int:
+        """The position of the last item that became a pair."""
+        found = self._store.query(
+            "SELECT MAX(sequence_number) AS position FROM pairs WHERE training_sheet_id = :id", id=training_sheet_id
+        )
+        return rows.whole(found[0], "position")
+
+    def move(
+        self,
+        training_sheet: TrainingSheet,
+        action: str,
+        *,
+        by: str,
+        error: str = "",
+        pause_reason: str = "",
+        note: str = "",
+    ) -> None:
+        """Change where it stands if nobody changed it meanwhile, and record it; call it inside a transaction.
+
+        Raises InvalidTransition, ChangedByOthers.
+        """
+        to = LIFECYCLE.next(training_sheet.stage, action, subject=f"“{training_sheet.name}”")
+        changed = self._store.execute(
+            "UPDATE training_sheets SET status = :to, error = :error, pause_reason = :reason, paused_by = :paused_by, "
+            "updated_by = :by, updated_at = :now, row_version = row_version + 1 "
+            "WHERE id = :id AND status = :was AND pause_reason = :was_paused",
+            touches="training_sheets",
+            to=TrainingSheetStatus.GENERATING.value if to == PAUSED else str(to),
+            error=error,
+            reason=pause_reason,
+            paused_by=by if pause_reason else "",
+            was=training_sheet.status.value,
+            was_paused=training_sheet.pause_reason,
+            by=by,
+            now=self._clock(),
+            id=training_sheet.id,
+        )
+        if not changed:
+            raise ChangedByOthers(
+                f"“{training_sheet.name}” was just changed by somebody else.", hint="Reload and try again."
+            )
+        details = {"note": note} if note else {}
+        self._history.add("training_sheet", training_sheet.id, action, by=by, **details)
+
+    def remove(self, training_sheet: TrainingSheet, *, by: str) -> None:
+        """Remove it with its pairs and what was decided about them; call it inside a transaction."""
+        for table, column in (
+            ("answerings", "training_sheet_id"),
+            ("pair_reviews", "training_sheet_id"),
+            ("pairs", "training_sheet_id"),
+            ("training_sheets", "id"),
+        ):
+            self._store.execute(f"DELETE FROM {table} WHERE {column} = :id", touches=table, id=training_sheet.id)
+        self._history.add("training_sheet", training_sheet.id, "delete", by=by, name=training_sheet.name)
+
+
+def _wanted(status: TrainingSheetStatus | None, sheet_id: str, search: str) -> dict[str, str | list[str]]:
+    """The parameters of `_MATCHES`; archived training sheets only when asked for."""
+    every = [each.value for each in TrainingSheetStatus if each is not TrainingSheetStatus.ARCHIVED]
+    return {
+        "statuses": [status.value] if status else every,
+        "sheet": sheet_id,
+        "pattern": rows.search_pattern(search),
+    }
