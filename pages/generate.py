@@ -12,13 +12,16 @@ from pages.components.address import choose_in_url
 from pages.components.errors import guard
 from pages.components.generation_batch import show_batch
 from pages.components.generation_list import show_recent
-from pages.components.generation_run import act_button
+from pages.components.generation_run import Done, act_button
 from pages.components.generation_steps import choose_request, limit_key
 from pages.components.identity import current_user
 from pages.components.layout import empty_state, page_header
 from pages.components.preflight import show_preflight
+from pages.components.rights import why_not
 from pages.components.training_sheet_details import show_training_sheet
+from pages.components.words import plain
 from workbench_core import cached, cached_generation
+from workbench_core.permissions import Action
 from workbench_core.training_sheets import GenerationRequest, Preflight
 
 workbench, user = cached.workbench(), current_user()
@@ -59,17 +62,14 @@ def preflight(request: GenerationRequest) -> None:
 def start_button(request: GenerationRequest, found: Preflight) -> None:
     """The one button; a double click starts once."""
     round_: int = st.session_state.get("generate_round", 0)
-    made: list[str] = []
 
-    def act() -> str:
+    def act() -> Done:
         started = workbench.training_sheets.generate(request, by=user)
-        made.append(started.id)
-        return f"“{started.name}” has started."
+        return Done(f"“{started.name}” has started.", (started.id,))
 
-    def open_it() -> None:
-        if made:
-            st.session_state["generate_round"] = round_ + 1
-            st.query_params.from_dict({"training_sheet": made[0]})
+    def open_it(done: Done) -> None:
+        st.session_state["generate_round"] = round_ + 1
+        st.query_params.from_dict({"training_sheet": str(done.made[0])})
 
     with st.container(key="generate_start"):
         act_button(
@@ -77,6 +77,8 @@ def start_button(request: GenerationRequest, found: Preflight) -> None:
             reason="" if found.can_generate else "Clear the problems first.",
             sentence="Makes a training sheet and opens it", act=act, then=open_it,
         )  # fmt: skip
+    if refusal := why_not(Action.GENERATE):
+        st.caption(f"{plain(refusal)} You can look at everything here.")
 
 
 def show_nothing() -> None:

@@ -55,9 +55,9 @@ def show_template(template: PromptTemplate) -> None:
     with actions:
         pressed = draw_actions(template, draft, base, known)
     with message, guard():
-        show_changed_by_others(template)
+        is_older = show_changed_by_others(template, is_saving=pressed == "save")
         show_state(template, problems, refusal, is_changed=draft != template.draft or bool(schema_fault(base)))
-        if pressed:
+        if pressed and not (is_older and pressed == "save"):
             act(template, pressed, draft)
 
 
@@ -87,14 +87,20 @@ def show_part(template: PromptTemplate, part: str, base: str, *, is_open: bool) 
             versions_part(template, templates.versions(template.lineage_id))
 
 
-def show_changed_by_others(template: PromptTemplate) -> None:
-    """Say that somebody else saved meanwhile, and offer to take over what they wrote."""
+def show_changed_by_others(template: PromptTemplate, *, is_saving: bool) -> bool:
+    """Say that the draft was saved elsewhere meanwhile, and offer to take that over; give whether it was."""
     if st.session_state[version_key(template)] == template.row_version:
-        return
-    st.warning(f"{plain(template.updated_by)} changed this draft after you opened it.", icon=":material/group:")
+        return False
+    not_saved = " Nothing was saved." if is_saving else ""
+    st.warning(
+        f"{plain(template.updated_by)} changed this draft after you opened it.{not_saved} Copy what you want to "
+        "keep of yours, then load their version.",
+        icon=":material/group:",
+    )
     if st.button("Load their version", key=f"load_{template.id}", help="What you typed here is lost."):
         del st.session_state[version_key(template)]
         st.rerun()
+    return True
 
 
 def show_state(template: PromptTemplate, problems: list[Problem], refusal: str, *, is_changed: bool) -> None:

@@ -32,6 +32,7 @@ Data
 Generate and label
     chat_models           the language models: prices, speed, and answers kept so that nothing is paid twice
     prompt_rendering      templates rendered in a sandbox, with bounded loops and output
+    schema_checks         JSON Schema as answers of models are checked with it, in linear time
     prompt_templates      versioned recipes that turn rows into prompts
     training_sheets       a template applied to a sheet: pre-flight, generation, review
     pairs                 questions and answers, the decisions about them, undo

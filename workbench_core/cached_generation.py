@@ -64,7 +64,7 @@ def new_items(revisions: tuple[int, ...], training_sheet_id: str) -> int:
     return cached.workbench().training_sheets.new_items(training_sheet_id)
 
 
-@cached.reads("training_sheets", "pairs", "prompt_templates", ttl="15s")
+@cached.reads("training_sheets", "pairs", "prompt_templates", "canonical_labels", ttl="15s")
 def answering_preview(
     revisions: tuple[int, ...], training_sheet_id: str, request: AnswerRequest, wanted: PairFilter | None = None
 ) -> AnsweringPreview:

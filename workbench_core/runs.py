@@ -143,7 +143,9 @@ class Runs:
 
     def start(self, kind: str, subject_id: str, *, title: str, by: str, total: int = 0) -> Run:
         """Queue work on a record. Raises Conflict while the same work on it is still active."""
-        run_id = new_id("run")
+        run_id, now, former = new_id("run"), self._clock(), self.latest(kind, subject_id)
+        if former is not None:  # the newest run has the latest time, also after a clock was set back
+            now = max(now, former.queued_at + timedelta(milliseconds=1))
         try:
             self._store.append(
                 "runs",
@@ -156,7 +158,7 @@ class Runs:
                         "status": RunStatus.QUEUED.value,
                         "total": total,
                         "started_by": by,
-                        "queued_at": self._clock(),
+                        "queued_at": now,
                     }
                 ],
             )

@@ -36,12 +36,13 @@ class Reason(StrEnum):
     NOT_ALLOWED = "training not among the allowed uses"
     PROHIBITED = "training prohibited"
     EMPTY = "empty answer"
+    NO_QUESTION = "no question"
     DUPLICATE = "same question as another pair"
 
 
 @dataclass(frozen=True, slots=True)
 class GatePair:
-    """What the gate looks at: `question` identifies the rendered question, so that duplicates are found."""
+    """What the gate looks at: `question` is the rendered question, its messages as JSON: so duplicates are found."""
 
     pair_id: str
     item_ref: str
@@ -51,6 +52,11 @@ class GatePair:
     usage: UsageRules
     row_version: int
     canonical_label_id: str = ""
+
+    @property
+    def has_question(self) -> bool:
+        """False for an item whose question could not be made."""
+        return self.question not in {"", "[]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +235,9 @@ def _place(pair: GatePair, shares: Shares, seed: int, kept: str) -> Placed:
 
 
 def _may_be_used(pair: GatePair) -> bool:
-    """Approved, answered, and permitted in at least one part."""
+    """Approved, asked and answered, and permitted in at least one part."""
     permitted = any(pair.usage.permits(use) for use in USE_OF.values())
-    return pair.review_status in APPROVED and bool(pair.answer.strip()) and permitted
+    return pair.review_status in APPROVED and pair.has_question and bool(pair.answer.strip()) and permitted
 
 
 def _reason(pair: GatePair, *, is_duplicate: bool) -> str:
@@ -246,4 +252,6 @@ def _reason(pair: GatePair, *, is_duplicate: bool) -> str:
         return Reason.NOT_ALLOWED
     if not pair.answer.strip():
         return Reason.EMPTY
+    if not pair.has_question:
+        return Reason.NO_QUESTION
     return Reason.DUPLICATE if is_duplicate else ""

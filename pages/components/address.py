@@ -107,13 +107,14 @@ def pick_row(
     alt: str,
     columns: Mapping[str, ColumnConfig | str | None] | None = None,
     also: Mapping[str, str] | None = None,
+    key: str = "",
 ) -> None:
     """A list whose rows open: a click on the first column or the mark puts the row's id into the address.
 
     On the keyboard the arrows choose a row and Shift+Space opens it. `also` changes other parts of the address with
-    it; an empty value removes its part.
+    it; an empty value removes its part. Two lists with the same `param` on a page need a `key` each.
     """
-    widget, button, name = f"{param}_row", f"{param}_open", str(frame.columns[0])
+    widget, button, name = f"{key or param}_row", f"{key or param}_open", str(frame.columns[0])
     wanted = {**(columns or {})}
 
     def open_row(number: int) -> None:

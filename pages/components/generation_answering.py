@@ -32,10 +32,8 @@ def tell_answering(answering: Answering) -> None:
         plain(spent_words(answering.spent, None, None)),
     ]
     told = ", ".join(part for part in parts if part)
-    st.caption(
-        f":material/smart_toy: Latest answering, {words(answering.status).lower()}, {ago(answering.started_at)} by "
-        f"{plain(answering.started_by)} with {plain(answering.model_title)}: {told}."
-    )
+    begun = f"{ago(answering.started_at)} by {plain(answering.started_by)} with {plain(answering.model_title)}"
+    st.markdown(f":small[:material/smart_toy: Latest answering, {words(answering.status).lower()}, {begun}: {told}.]")
 
 
 def unanswered_card(sheet: TrainingSheet, *, busy: str) -> None:
@@ -122,7 +120,7 @@ def _preview_and_start(
         reason="" if preview.pairs else "No pair would be answered.",
         sentence="Answers come in place and wait for review",
         act=lambda: _start(sheet.id, cached_generation.for_pairs(sheet.id, request, wanted)),
-        then=lambda: close_popover(popover),
+        then=lambda _: close_popover(popover),
     )  # fmt: skip
 
 

@@ -87,7 +87,9 @@ def choose_answer_column(
         key=f"{key}_answer_column", placeholder="Choose a column", persist_state="session",
     )  # fmt: skip
     if chosen and chosen in mapping.values():
-        st.caption(":orange[:material/warning:] This column is part of the question: it gives the answer away.")
+        st.markdown(
+            ":small[:orange[:material/warning: This column is part of the question: it gives the answer away.]]"
+        )
     return chosen or ""
 
 
@@ -124,7 +126,7 @@ def _availability(model: OfferedModel) -> None:
     """Why a model cannot answer, and what to do."""
     if not model.availability.is_ready:
         reason = f"{model.availability.reason} {model.availability.hint}".strip()
-        st.caption(f":red[:material/error:] It cannot answer now: {plain(reason)}")
+        st.markdown(f":small[:red[:material/error: It cannot answer now: {plain(reason)}]]")
 
 
 def _choose_limit(model: OfferedModel, *, key: str) -> ModelChoice:
@@ -147,9 +149,10 @@ def _choose_limit(model: OfferedModel, *, key: str) -> ModelChoice:
 
 def budget_field(currency: str, *, key: str, least: float = 0.0, start: float = 1.0) -> float:
     """An amount in the currency of the model, above `least`."""
+    begin = max(start, least)
     amount = st.number_input(
-        f"Budget in {currency}", least, None, max(start, least), key=key, step=0.5, format="%.4g",
-        persist_state="session",
+        f"Budget in {currency}", least, None, begin, key=key, step=0.5, persist_state="session",
+        format="%.2f" if begin >= 1 else "%.4f",
     )  # fmt: skip
     return float(amount or 0.0)
 

@@ -10,14 +10,14 @@ import streamlit as st
 
 from pages.components.address import pick_row
 from pages.components.generation_answers import Answers, choose_answer_column, choose_answers, complete_with
-from pages.components.generation_run import act_button
+from pages.components.generation_run import Done, act_button
 from pages.components.generation_steps import choose_template, columns_of, distinct, sheet_titles, step, usable_sheets
-from pages.components.generation_words import cost_words, money
+from pages.components.generation_words import cost_words, money, state_of
 from pages.components.identity import current_user
 from pages.components.layout import metric_row
 from pages.components.mapping_editor import choose_mapping
 from pages.components.preflight import NO_CALLS
-from pages.components.words import counted, plain
+from pages.components.words import counted, plain, words
 from workbench_core import cached, cached_generation
 from workbench_core.chat_models import CallEstimate
 from workbench_core.prompt_templates import PromptTemplate, propose_for, target_column_of, unmapped
@@ -141,17 +141,16 @@ def _start_button(ready: Sequence[Planned]) -> None:
     """One button for all sheets without a problem; a double click starts them once."""
     calls = sum(each.found.model_calls for each in ready)
     round_: int = st.session_state.get("generate_round", 0)
-    outcomes: list[BatchOutcome] = []
 
-    def act() -> str:
+    def act() -> Done:
         requests = [each.request for each in ready]
-        outcomes.extend(cached.workbench().training_sheets.generate_many(requests, by=current_user()))
-        return f"{counted(sum(each.training_sheet is not None for each in outcomes), 'generation')} started."
+        outcomes = cached.workbench().training_sheets.generate_many(requests, by=current_user())
+        started = sum(each.training_sheet is not None for each in outcomes)
+        return Done(f"{counted(started, 'generation')} started.", tuple(_outcome(each) for each in outcomes))
 
-    def keep() -> None:
-        if outcomes:
-            st.session_state["generate_round"] = round_ + 1
-            st.session_state[_OUTCOMES] = [_outcome(each) for each in outcomes]
+    def keep(done: Done) -> None:
+        st.session_state["generate_round"] = round_ + 1
+        st.session_state[_OUTCOMES] = list(done.made)
 
     ids = "_".join(each.sheet.id[-6:] for each in ready)
     act_button(
@@ -219,9 +218,13 @@ def _show_outcomes() -> None:
             {
                 "Training sheet": [state.name for state in states],
                 "Sheet": [name for _, name in started],
-                "Status": [state.status.replace("_", " ").capitalize() for state in states],
+                "Status": [words(state_of(state)) for state in states],
                 "Pairs": [state.counts.total for state in states],
                 "To review": [state.counts.pending for state in states],
             }
         )
-        pick_row(frame, [made for made, _ in started], param="training_sheet", alt="Training sheets of the last batch")
+        pick_row(
+            frame, [made for made, _ in started], param="training_sheet", key="generate_batch",
+            alt="Training sheets of the last batch",
+            columns={name: st.column_config.NumberColumn(format="localized") for name in ("Pairs", "To review")},
+        )  # fmt: skip

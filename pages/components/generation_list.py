@@ -10,7 +10,7 @@ import streamlit as st
 from pages.components.address import choose_in_url, page_in_url, pick_row, search_in_url
 from pages.components.generation_run import GENERATING, follow, run_of, show_run
 from pages.components.generation_steps import distinct, sheet_titles
-from pages.components.generation_words import money
+from pages.components.generation_words import money, state_of
 from pages.components.layout import empty_state
 from pages.components.words import words
 from workbench_core import cached, cached_generation
@@ -86,6 +86,8 @@ def _table(found: Sequence[TrainingSheet]) -> None:
         param="training_sheet",
         alt="Recent training sheets",
         columns={
+            "Pairs": st.column_config.NumberColumn(format="localized"),
+            "Errors": st.column_config.NumberColumn(format="localized"),
             "Reviewed": st.column_config.ProgressColumn(format="percent", min_value=0, max_value=1, width="small"),
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
@@ -97,7 +99,7 @@ def _line(sheet: TrainingSheet) -> dict[str, object]:
     counts, spent = sheet.counts, sheet.spent
     return {
         "Training sheet": sheet.name,
-        "Status": "Paused" if sheet.is_paused else words(sheet.status),
+        "Status": words(state_of(sheet)),
         "Pairs": counts.total,
         "Reviewed": 1 - counts.pending / counts.total if counts.total else 0.0,
         "Errors": counts.errors,

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import streamlit as st
 
-from pages.components.errors import guard_callback
+from pages.components.errors import guard
 from pages.components.generation_answers import budget_field, calls_field
 from pages.components.generation_words import money, spent_words
 from pages.components.identity import current_user
@@ -22,7 +22,7 @@ from workbench_core.runs import Run
 from workbench_core.training_sheets import Answering, AnsweringStatus, Spending, TrainingSheet, TrainingSheetStatus
 
 GENERATING = TrainingSheetStatus.GENERATING
-_PRESSED = "generate_pressed"
+_LAST_DONE = "generate_last_done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,14 @@ def _working(work: Work, run: Run) -> None:
             st.markdown(f"**{plain(work.title)}**", width="stretch")
             _step("pause", work, "Pause", "pause", "Ends after the batch it works on; it goes on where it stood")
             _step("cancel", work, "Cancel", "stop_circle", "Stops it; what is done is kept, and it can be resumed")
-        run_progress(replace(run, message=""))  # its message says the same numbers
+        run_progress(_whole(work, run))
         _so_far(work)
+
+
+def _whole(work: Work, run: Run) -> Run:
+    """A resumed run works on the rest only; here it counts from the first item, as the card of a pause does."""
+    before = max(work.total - run.total, 0) if run.total else 0
+    return replace(run, done=run.done + before, total=run.total + before, done_before=run.done_before + before)
 
 
 def _waiting(work: Work, reason: str) -> None:
@@ -158,21 +164,24 @@ def _waiting(work: Work, reason: str) -> None:
             )
             _resume(work)
             _step("cancel", work, "Cancel", "stop_circle", "Ends it; what is done is kept, and it can be resumed")
-        _kept(work)
+        _kept(work, reason)
 
 
 def _stopped(work: Work, reason: str) -> None:
     """Why it stopped, how far it came, and the way on."""
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f":red[:material/error:] **{plain(work.title)}**  \n{plain(reason)}", width="stretch")
+            icon = ":gray[:material/stop_circle:]" if reason.startswith("Cancelled") else ":red[:material/error:]"
+            st.markdown(f"{icon} **{plain(work.title)}**  \n{plain(reason)}", width="stretch")
             _resume(work)
-        _kept(work)
+        _kept(work, reason)
 
 
-def _kept(work: Work) -> None:
+def _kept(work: Work, reason: str) -> None:
+    """How far it came, in words only when the reason does not say it."""
     share = min(1.0, work.done / work.total) if work.total else 0.0
-    st.progress(share, text=f"{work.done:,} of {counted(work.total, 'pair')} done")
+    is_said = f"{work.done:,} of {work.total:,} " in reason
+    st.progress(share, text=None if is_said else f"{work.done:,} of {counted(work.total, 'pair')} done")
     _so_far(work)
 
 
@@ -180,8 +189,9 @@ def _so_far(work: Work) -> None:
     """What it cost and what went wrong up to now."""
     errors = f":red[{counted(work.errors, 'error')}]" if work.errors else ""
     spent = plain(spent_words(work.spent, work.budget, work.call_limit))
+    spent = f":gray[{spent}]" if spent else ""
     if line := " · ".join(part for part in (spent, errors) if part):
-        st.caption(line)
+        st.markdown(f":small[{line}]")  # a caption would fade the red of the errors
 
 
 # --- resume ----------------------------------------------------------------------------------------------------------
@@ -195,23 +205,35 @@ def _resume(work: Work) -> None:
     key = f"generate_raise_{work.training_sheet_id}"
     refusal = why_not(Action.GENERATE)
     with work_popover("Resume", key=key, icon=":material/play_arrow:", kind="primary", disabled=bool(refusal)):
-        st.caption(f"{plain(work.used_up)} is used up. Say how far it may go in all.")
+        st.caption(f"{plain(work.used_up)} is used up. Say how far it may go in all.{_to_the_end(work)}")
         budget, calls = work.budget, work.call_limit
         if budget is not None:
             budget = budget_field(
                 work.spent.currency, key=f"{key}_budget_{work.key}", least=_above(work.spent.cost),
-                start=_above(max(budget, work.to_the_end * work.spent.cost)),
+                start=round(min(2, work.to_the_end) * max(budget, work.spent.cost), 4),
             )  # fmt: skip
         if calls is not None:
             calls = calls_field(
                 key=f"{key}_calls_{work.key}", least=work.spent.calls + 1,
-                start=max(calls, math.ceil(work.to_the_end * work.spent.calls)),
+                start=max(calls + 1, math.ceil(min(2, work.to_the_end) * work.spent.calls)),
             )  # fmt: skip
         act_button(
             "Resume", icon="play_arrow", kind="primary", width="stretch", key=f"{key}_go_{work.key}",
             sentence="Goes on at the first missing item", act=lambda: _raised(work, budget, calls),
-            then=lambda: close_popover(key),
+            then=lambda _: close_popover(key),
         )  # fmt: skip
+
+
+def _to_the_end(work: Work) -> str:
+    """What all of it would take; the fields begin lower, so that no click spends much more than was allowed before."""
+    if not work.done:
+        return ""
+    parts = []
+    if work.budget is not None:
+        parts.append(money(work.to_the_end * work.spent.cost, work.spent.currency))
+    if work.call_limit is not None:
+        parts.append(f"{math.ceil(work.to_the_end * work.spent.calls):,} calls")
+    return f" To the end it takes about {plain(' and '.join(parts))}."
 
 
 def _above(amount: float) -> float:
@@ -255,41 +277,46 @@ def _do_step(step: _Step, work: Work) -> str:
     return _SAID[step]
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a button did: the message, and what it made."""
+
+    said: str
+    made: tuple[object, ...] = ()
+
+
 def act_button(
     title: str,
     *,
     icon: str,
     key: str,
     sentence: str,
-    act: Callable[[], str],
+    act: Callable[[], Done | str],
     kind: Literal["primary", "secondary"] = "secondary",
     reason: str = "",
     width: Literal["content", "stretch"] = "content",
-    then: Callable[[], None] = lambda: None,
+    then: Callable[[Done], None] = lambda _: None,
 ) -> None:
     """A button that does one thing and says so; disabled with its reason when the person may not or `reason` says so.
 
-    `key` names what it would do and to which state of it: a double click does it once. `act` is one service call and
-    gives the message; what else is to be said to Streamlit comes in `then`, because the second click stops the run of
-    the first one at any such call, and may have to say it again.
+    `key` names what it would do and to which state of it: a double click does it once. `act` is one service call, made
+    while the page is drawn, so that what was typed just before the click counts. The second click stops the run of the
+    first one at its next call of Streamlit: what was done is put where the next run finds it, and `then` may be called
+    twice.
     """
     refusal = why_not(Action.GENERATE) or reason
-
-    def press() -> None:
-        if st.session_state.get(_PRESSED) == key:
-            then()
-            return
-        st.session_state[_PRESSED] = key  # before the call: after it, the second click could come between
-        message = ""
-        with guard_callback():
-            message = act()
-        if message:
-            then()
-            flash(message)
-        else:
-            st.session_state[_PRESSED] = ""
-
-    st.button(
-        title, icon=f":material/{icon}:", key=key, on_click=press, disabled=bool(refusal), help=refusal or sentence,
-        type=kind, width=width,
-    )  # fmt: skip
+    last: dict[str, Done] = st.session_state.setdefault(_LAST_DONE, {})
+    if not st.button(
+        title, icon=f":material/{icon}:", key=key, disabled=bool(refusal), help=refusal or sentence, type=kind,
+        width=width,
+    ):  # fmt: skip
+        return
+    with guard():
+        if key not in last:
+            last.clear()
+            done = act()
+            last[key] = done if isinstance(done, Done) else Done(done)  # before anything of Streamlit is called
+    if key in last:
+        then(last[key])
+        flash(last[key].said)
+        st.rerun()

@@ -181,7 +181,8 @@ def columns_of(sheet: Sheet) -> list[str]:
 
 
 def _choose_rows(sheet: Sheet, template: PromptTemplate, mapping: Mapping[str, str], *, key: str) -> GenerationRequest:
-    """A filter, items that were set aside, how many, and a name."""
+    """A filter, items that were set aside, how many, and a name: of one generation, the next one starts without."""
+    key = f"{key}_{generation_round()}"
     where = st.text_input(
         "Filter", key=f"{key}_filter", placeholder="Optional, for example: topic = 'general'", live="600ms",
         help="One condition on the columns, in addition to the filter of the sheet", persist_state="session",
@@ -211,4 +212,10 @@ def _choose_rows(sheet: Sheet, template: PromptTemplate, mapping: Mapping[str, s
 
 def limit_key(sheet_id: str, template_id: str) -> str:
     """Where the row limit of these two is kept, so that one click can raise it."""
-    return f"generate_{sheet_id}_{template_id}_limit"
+    return f"generate_{sheet_id}_{template_id}_{generation_round()}_limit"
+
+
+def generation_round() -> int:
+    """How many generations this session has started: part of the keys of what belongs to one of them alone."""
+    started: int = st.session_state.get("generate_round", 0)
+    return started

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pages.components.words import counted, duration
 from workbench_core.chat_models import CallEstimate, TokenPrice
 from workbench_core.prompt_templates import AnswerSource
-from workbench_core.training_sheets import Spending
+from workbench_core.training_sheets import Spending, TrainingSheet, TrainingSheetStatus
 
 SOURCES = {
     AnswerSource.EXISTING_COLUMN: "A column of the sheet",
@@ -14,6 +14,15 @@ SOURCES = {
     AnswerSource.HYBRID: "A column, and a model for the rest",
     AnswerSource.CANONICAL: "Canonical labels only",
 }
+
+
+def state_of(sheet: TrainingSheet) -> str:
+    """Where a training sheet stands as people see it: one that somebody paused or cancelled has not failed."""
+    if sheet.is_paused:
+        return "paused"
+    if sheet.status is TrainingSheetStatus.FAILED and sheet.error.startswith("Cancelled by "):
+        return "cancelled"
+    return sheet.status.value
 
 
 def money(amount: float, currency: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -25,7 +26,11 @@ STATUS_COLORS: Mapping[str, Color] = {
     "ready": "green", "trained": "green", "completed": "green", "resolved": "green", "healthy": "green",
     "closed": "green", "better": "green", "failed": "red", "rejected": "red", "cancelled": "gray", "open": "red",
     "critical": "red", "high": "red", "worse": "red", "not_closed": "red", "degraded": "orange", "warning": "orange",
+    "paused": "orange",
 }  # fmt: skip
+
+
+_NUMBERS = re.compile(r"[\d,]+ of [\d,]+ \w+")
 
 
 def page_header(
@@ -94,7 +99,8 @@ def metric_row(tiles: Sequence[tuple[str, str] | tuple[str, str, str]], *, width
 def run_progress(run: Run, *, unit: str = "items") -> None:
     """Progress, rate and time left of long work."""
     now = cached.workbench().clock()
-    parts = [run.message or words(run.status)]
+    says_numbers = _NUMBERS.fullmatch(run.message)  # they stand in the next part
+    parts = [words(run.status) if says_numbers or not run.message else run.message]
     if run.total:
         parts.append(f"{run.done:,} of {run.total:,} {unit}")
     if rate := run.rate(now):

@@ -65,6 +65,9 @@ def warnings(found: Preflight, request: GenerationRequest) -> list[str]:
         made.append(f"The budget of {budget} lasts for about {calls:,} of {counted(estimate.calls, 'call')}.")
     if request.call_limit is not None and request.call_limit < found.model_calls:
         made.append(f"The run pauses after {request.call_limit:,} of {counted(found.model_calls, 'call')}.")
+    if found.unknown_labels:
+        labels = counted(found.unknown_labels, "canonical label")
+        made.append(f"{labels} with a class that the template does not know: a person reviews what they say.")
     return [*made, *found.render_problems]
 
 
@@ -81,7 +84,7 @@ def _numbers(found: Preflight) -> None:
         _tile("Items", f"{found.selected:,}", aside)
         _tile(
             "Canonical", f"{found.hits:,}", f"{percent(found.hits / found.selected, digits=0)} of the items",
-            "They have a canonical label of this label type already: no call, and nothing to review",
+            "They have a canonical label of this label type already: no call, and no review if the template knows it",
         )  # fmt: skip
         _tile(
             f"Cost in {currency}" if currency else "Cost", cost_words(estimate),
@@ -91,7 +94,7 @@ def _numbers(found: Preflight) -> None:
             measured = "measured" if estimate.is_measured else "not measured yet"
             _tile("Time", time_words(estimate), measured, _speed(estimate))
         else:
-            to_review = found.selected - found.hits
+            to_review = found.to_review
             _tile("To review", f"{to_review:,}", "no call, no waiting" if to_review else "nothing to do")
 
 
@@ -126,14 +129,16 @@ def _speed(estimate: CallEstimate) -> str:
 def _bar(found: Preflight, *, key: str) -> None:
     """Where the answers of all items come from."""
     generated = max(found.misses - found.from_column - found.blank, 0)
+    blank = "without a label, left out" if found.unlabelled else "without answer"
     parts = [
         (f"{found.hits:,} canonical", found.hits, "good"),
         (f"{found.from_column:,} from the column", found.from_column, "info"),
         (f"{generated:,} to generate", generated, "warning"),
-        (f"{found.blank:,} without answer", found.blank, "neutral"),
+        (f"{found.blank:,} {blank}", found.blank, "neutral"),
     ]
     shown = [part for part in parts if part[1]]
-    if not shown:
+    if len(shown) < 2:
+        st.markdown(" ".join(f":material/stacked_bar_chart: **{part[0]}**" for part in shown))
         return
     frame = pd.DataFrame({"Items": "", "Part": [part[0] for part in shown], "Count": [part[1] for part in shown]})
     stacked_bar(
@@ -174,7 +179,10 @@ def _left_out(found: Preflight, *, key: str, raise_limit: Callable[[], None]) ->
             f":material/content_cut: {counted(found.left_out, 'more item')} above the row limit.", width="content"
         )
         every = found.selected + found.left_out
-        st.button(f"Take all {every:,}", type="tertiary", key=f"{key}_all_{every}", on_click=raise_limit)
+        st.button(
+            f"Take all {every:,}", type="tertiary", icon=":material/select_all:", key=f"{key}_all_{every}",
+            on_click=raise_limit,
+        )  # fmt: skip
 
 
 # --- samples ---------------------------------------------------------------------------------------------------------
@@ -189,10 +197,13 @@ def _samples(samples: tuple[RenderedItem, ...], *, key: str) -> None:
     def go(by: int) -> None:
         st.session_state[place] = (number + by) % len(samples)
 
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**Sample {number + 1} of {len(samples)}** · item {plain(sample.item_ref)}", width="stretch")
-        for name, by in (("Previous", -1), ("Next", 1)):
-            st.button(name, key=f"{place}_{by}", on_click=go, args=(by,), disabled=len(samples) < 2)
+    st.markdown(f"**Sample {number + 1} of {len(samples)}** · item {plain(sample.item_ref)}")
+    with st.container(horizontal=True, gap="small"):
+        for name, by, icon in (("Previous", -1, "left"), ("Next", 1, "right")):
+            st.button(
+                name, key=f"{place}_{by}", on_click=go, args=(by,), disabled=len(samples) < 2, type="tertiary",
+                icon=f":material/chevron_{icon}:",
+            )  # fmt: skip
     if sample.error:
         st.warning(plain(sample.error), icon=":material/error:")
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import streamlit as st
 
@@ -13,6 +14,7 @@ from pages.components.rights import why_not
 from pages.components.template_answer import schema_fault
 from pages.components.template_form import version_key
 from pages.components.template_list import BUTTONS, ICONS, take
+from pages.components.template_sheet import sheet_now
 from pages.components.words import plain, words
 from workbench_core import cached
 from workbench_core.permissions import Action
@@ -29,6 +31,8 @@ FIELDS_OF_PART = {
     "answer": ("label_classes", "output_schema"),
     "examples": ("examples",),
 }  # everything else stands in the settings
+# Streamlit fades the shortcut in a button so much that it cannot be read on the accent colour
+_READABLE_SHORTCUT = '<style>[class*="st-key-save_"] button[kind="primary"] kbd {color: inherit; opacity: 1}</style>'
 UNREAD_SCHEMA = "Correct the JSON Schema in Answer first: what you typed is kept here, but cannot be saved."
 
 
@@ -51,8 +55,12 @@ def draw_actions(template: PromptTemplate, draft: TemplateDraft, base: str, know
     if may_edit and is_draft:
         pressed = "save" if save_button(template, draft, base) else ""
         pressed = "publish" if publish_button(template, draft, base) else pressed
-    elif may_edit and "create_version" in template.actions:
-        pressed = version_button(template, known)
+    else:
+        is_usable = template.status is TemplateStatus.PUBLISHED and not why_not(Action.GENERATE)
+        if is_usable:
+            generate_button(template)
+        if may_edit and "create_version" in template.actions:
+            pressed = version_button(template, known, kind="secondary" if is_usable else "primary")
     with st.popover("More", icon=":material/more_horiz:"):
         st.download_button(
             "Export", lambda: file_of(draft, template.version), file_name=file_name(template, template.version),
@@ -65,16 +73,29 @@ def draw_actions(template: PromptTemplate, draft: TemplateDraft, base: str, know
     return pressed
 
 
-def version_button(template: PromptTemplate, known: Sequence[PromptTemplate]) -> str:
+def generate_button(template: PromptTemplate) -> None:
+    """The way to pairs: the Generate page with this template and the sheet that it is looked at on."""
+    sheet = sheet_now(template, template.draft)
+    if st.button(
+        "Generate", key=f"generate_{template.id}", type="primary", icon=":material/auto_awesome:",
+        help="Choose a sheet and see what it would cost; nothing starts by itself",
+    ):  # fmt: skip
+        query = {"sheet": sheet.id} if sheet else {}
+        st.switch_page("generate.py", query_params={**query, "template": template.id})
+
+
+def version_button(
+    template: PromptTemplate, known: Sequence[PromptTemplate], *, kind: Literal["primary", "secondary"]
+) -> str:
     """A new version, or the way to the draft that is open already."""
     open_draft = next((version for version in known if version.status is TemplateStatus.DRAFT), None)
     if open_draft is None:
         is_pressed = st.button(
-            BUTTONS["create_version"], key=f"create_version_{template.id}", type="primary",
+            BUTTONS["create_version"], key=f"create_version_{template.id}", type=kind,
             icon=f":material/{ICONS['create_version']}:",
         )  # fmt: skip
         return "create_version" if is_pressed else ""
-    if st.button(f"Open draft {open_draft.version}", key=f"open_draft_{template.id}", type="primary"):
+    if st.button(f"Open draft {open_draft.version}", key=f"open_draft_{template.id}", type=kind):
         go_to(open_draft.id)
     return ""
 
@@ -96,6 +117,7 @@ def save_button(template: PromptTemplate, draft: TemplateDraft, base: str) -> bo
     is_changed = draft != template.draft
     is_asked = asked_to_save(base)
     reason = UNREAD_SCHEMA if schema_fault(base) else "" if is_changed else "Everything is saved."
+    st.html(_READABLE_SHORTCUT)
     is_pressed = st.button(
         "Save", key=f"save_{template.id}", type="primary" if is_changed else "secondary", disabled=bool(reason),
         icon=":material/save:", help=reason or None, shortcut="Mod+S",

@@ -34,9 +34,11 @@ def answer_part(base: str, *, is_open: bool) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         kind = _choose_kind(base, is_open=is_open)
-        if kind == AnswerKind.LABEL:
+        if kind == AnswerKind.LABEL and not is_open:
+            st.markdown("\n".join(f"- {plain(name)}" for name in typed(base).label_classes))
+        elif kind == AnswerKind.LABEL:
             st.text_area(
-                "Label classes", key=f"{base}_classes", height=220, disabled=not is_open, persist_state="session",
+                "Label classes", key=f"{base}_classes", height=220, persist_state="session",
                 help="One in each line.",
             )  # fmt: skip
         elif kind == AnswerKind.STRUCTURED:

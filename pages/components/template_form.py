@@ -23,13 +23,6 @@ from workbench_core.prompt_templates import (
 )
 
 KINDS = {AnswerKind.LABEL: "One of some classes", AnswerKind.STRUCTURED: "Fields", AnswerKind.TEXT: "Free text"}
-SOURCES = {
-    AnswerSource.MANUAL: "People write it",
-    AnswerSource.EXISTING_COLUMN: "A column of the sheet",
-    AnswerSource.AI_GENERATED: "A language model proposes it",
-    AnswerSource.HYBRID: "The column where it has a value, a language model for the rest",
-    AnswerSource.CANONICAL: "Canonical labels only",
-}
 PARTS_OF_EXAMPLE = ("input", "output", "explanation")
 
 

@@ -19,8 +19,11 @@ from workbench_core.prompt_templates import InputField, PromptTemplate, Template
 def inputs_part(template: PromptTemplate, base: str, *, is_open: bool) -> None:
     """A line for each placeholder of the prompts, then the columns that the author expects."""
     draft = typed(base)
+    problems = cached.workbench().prompt_templates.lint(draft)
     st.subheader("Placeholders", anchor=False)
-    if draft.placeholders:
+    if any(each.line is not None and each.field.endswith("_prompt") and not each.is_warning for each in problems):
+        st.caption("The placeholders show again when the prompts can be read.")
+    elif draft.placeholders:
         _placeholders(base, draft, is_open=is_open)
     else:
         st.caption("The prompts have no placeholder yet. Write {{ name }} where a value of the item belongs.")

@@ -44,6 +44,9 @@ def show_list() -> None:
         if templates.count():
             export_button([], label="Export all", key="prompt_templates_export_all")
         new_template()
+    if not templates.count() and not st.query_params.get("search"):
+        show_nothing(is_narrowed=False)
+        return
     with st.container(horizontal=True, vertical_alignment="center"):
         search = search_in_url("search", label="Search", placeholder="Search name, description or tag")
         label_type = choose_label_type()
@@ -93,7 +96,11 @@ def show_nothing(*, is_narrowed: bool) -> None:
     if is_narrowed:
         empty_state("No template matches. Change status, search or label type.", icon=":material/search_off:")
         return
-    with empty_state("No prompt templates yet. Start from one of these:", icon=":material/edit_note:"):
+    with empty_state(
+        "No prompt templates yet. A template is the question that is asked about each row of a sheet, and the form of "
+        "its answer. Start from one of these and change it to fit your data:",
+        icon=":material/edit_note:",
+    ):
         starter_buttons("first")
 
 

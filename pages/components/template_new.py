@@ -19,6 +19,7 @@ from workbench_core.prompt_templates import STARTERS, PromptTemplate, TemplateDr
 
 _POPOVER = "prompt_templates_new"
 _AS_NEW = ""
+_STARTER_WIDTH = 260
 
 
 def open_template(template: PromptTemplate, message: str) -> None:
@@ -46,12 +47,16 @@ def new_template() -> None:
 
 
 def starter_buttons(place: str) -> None:
-    """One button for each starter; the new draft opens."""
+    """One button for each starter, with what it is for; the new draft opens."""
     refusal = why_not(Action.EDIT_TEMPLATES)
     for name, starter in STARTERS.items():
-        if st.button(
-            name, key=f"prompt_templates_{place}_{name}", help=refusal or starter.description, disabled=bool(refusal)
-        ):
+        with st.container(gap="xxsmall", width=_STARTER_WIDTH):
+            is_chosen = st.button(
+                name, key=f"prompt_templates_{place}_{name}", help=refusal or None, disabled=bool(refusal),
+                width="stretch",
+            )  # fmt: skip
+            st.caption(starter.description)
+        if is_chosen:
             with guard():
                 made = cached.workbench().prompt_templates.create(starter, by=current_user())
                 open_template(made, "Draft created. Change it to fit your data.")

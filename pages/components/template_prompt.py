@@ -23,17 +23,18 @@ def prompt_part(template: PromptTemplate, base: str, *, is_open: bool) -> None:
     left, right = st.columns([1, 1], gap="medium")
     draft = typed(base)
     with left:
-        _names(base, is_open=is_open)
+        if is_open:  # else they stand in the header
+            _names(base)
         _prompts(template, base, draft, is_open=is_open)
     with right, st.container(border=True), guard():
         _preview(template, draft)
 
 
-def _names(base: str, *, is_open: bool) -> None:
+def _names(base: str) -> None:
     with st.grid(2, min_column_width=200):
-        st.text_input("Name", key=f"{base}_name", max_chars=255, disabled=not is_open, persist_state="session")
+        st.text_input("Name", key=f"{base}_name", max_chars=255, persist_state="session")
         st.text_input(
-            "Label type", key=f"{base}_label_type", max_chars=100, disabled=not is_open, persist_state="session",
+            "Label type", key=f"{base}_label_type", max_chars=100, persist_state="session",
             help="The question that the labels answer. Labels are reused wherever the same label type is asked for.",
         )  # fmt: skip
 
@@ -134,7 +135,9 @@ def choose_row(items: Sequence[RenderedItem], *, key: str) -> int:
         )  # fmt: skip
         st.markdown(f"**{plain(items[number].item_ref)}** · row {number + 1} of {len(items)}", width="content")
     if broken and not items[number].error:
-        st.caption(f":orange[:material/warning: {counted(broken, 'row')} of these {len(items)} cannot be rendered.]")
+        st.markdown(
+            f":small[:orange[:material/warning: {counted(broken, 'row')} of these {len(items)} cannot be rendered.]]"
+        )
     return number
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.components.template_form import SOURCES, show_problems, typed
+from pages.components.generation_words import SOURCES, price_words
+from pages.components.template_form import show_problems, typed
 from pages.components.usage_editor import usage_editor
 from pages.components.words import plain
 from workbench_core import cached
@@ -86,10 +87,13 @@ def choose_model(key: str, *, label: str, otherwise: str = "") -> str:
     )  # fmt: skip
     asked = present or otherwise
     if asked and asked not in known:
-        st.caption(f":orange[:material/warning:] “{plain(asked)}” is not configured here. Choose another model.")
+        st.markdown(
+            f":small[:orange[:material/warning: “{plain(asked)}” is not configured here. Choose another model.]]"
+        )
         return present
     availability = models.get(asked).availability()
-    parts = [model_price(asked)]
+    price = price_words(models.get(asked).price)
+    parts = [price[:1].upper() + plain(price[1:])]
     if availability.is_ready:
         parts.append("ready")
     else:
@@ -107,13 +111,3 @@ def model_title(name: str, *, otherwise: str = "") -> str:
     if otherwise:
         return f"As in the template: {known.get(otherwise, otherwise)}"
     return f"Default: {models.default.title}"
-
-
-def model_price(name: str) -> str:
-    """What a model costs, in words."""
-    price = cached.workbench().chat_models.get(name).price
-    if price is None:
-        return "Price not known"
-    if not price.tokens_in and not price.tokens_out:
-        return "Free"
-    return f"{price.tokens_in:g} {plain(price.currency)} per million tokens in, {price.tokens_out:g} out"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.components.errors import guard
+from pages.components.generation_words import money
 from pages.components.identity import current_user
 from pages.components.rights import why_not
 from pages.components.template_settings import choose_model, model_title
@@ -55,7 +56,9 @@ def trial_part(template: PromptTemplate, draft: TemplateDraft, known: Sequence[P
     outcome = st.session_state.get(f"{key}_outcome")
     if outcome:
         if outcome.trials != asked.trials or outcome.sheet_id != looked.sheet.id:
-            st.caption(":orange[:material/history:] These answers are from an earlier run: what is asked has changed.")
+            st.markdown(
+                ":small[:orange[:material/history: These answers are from an earlier run: what is asked has changed.]]"
+            )
         show_outcome(outcome)
 
 
@@ -137,7 +140,7 @@ def price_line(asked: Asked, mapping: Mapping[str, str]) -> str:
         )
         if estimate.cost:
             costs[estimate.currency] = costs.get(estimate.currency, 0.0) + estimate.cost
-    return " + ".join(f"about {cost:,.4f} {plain(currency)}" for currency, cost in costs.items())
+    return " + ".join(f"about {plain(money(cost, currency))}" for currency, cost in costs.items())
 
 
 def run_now(asked: Asked, *, key: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from pages.components import generation_words
 from pages.components.records import pretty, show_answer, show_messages
 from pages.components.words import plain
 from workbench_core import cached
@@ -34,7 +35,7 @@ def show_outcome(outcome: Outcome) -> None:
     rows: dict[str, list[TrialAnswer]] = {}
     for answer in outcome.answers:
         rows.setdefault(answer.item_ref, []).append(answer)
-    for item_ref, answers in rows.items():
+    for item_ref, answers in sorted(rows.items()):  # they came in the order in which models answered
         with st.container(border=True):
             show_row_answers(item_ref, sorted(answers, key=lambda answer: answer.trial), outcome)
 
@@ -134,4 +135,4 @@ def money(cost: float | None, model_name: str) -> str:
     price = cached.workbench().chat_models.get(model_name).price
     if cost is None or price is None:
         return "–"
-    return "Free" if not cost else f"{cost:,.4f} {price.currency}"
+    return "Nothing" if not cost else generation_words.money(cost, price.currency)

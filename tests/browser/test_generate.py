@@ -170,7 +170,7 @@ def another_label_type(person: Person, workbench: Workbench, sheet) -> None:
 def test_a_run_is_paused_goes_on_and_pays_once(person, workbench, sheets, stub):
     template = make_template(workbench, name="Asked", label_type="asked", answer_source=AnswerSource.AI_GENERATED)
     person.app.open(f"generate?sheet={sheets['few']}&template={template.id}")
-    person.sees_the_bar(f"{FEW} to generate")
+    person.sees(f"{FEW} to generate")
     person.press("Generate")
     person.sees(re.compile(rf"\d+ of {FEW} items"), within=20_000)
     person.press("Pause")

@@ -63,10 +63,14 @@ def test_a_rate_limit_is_waited_for_as_long_as_asked() -> None:
     assert 0.5 <= time.monotonic() - started < 5
 
 
-def test_a_rate_limit_that_asks_for_minutes_is_an_error() -> None:
+@pytest.mark.parametrize(("wait", "words"), [("300", "300 s"), ("7200", "120 min"), ("31536000", "365 days")])
+def test_a_rate_limit_that_asks_for_minutes_or_a_year_ends_the_batch_at_once(wait: str, words: str) -> None:
     started = time.monotonic()
-    error = one_error(always(failure(429, "too many", Retry_After="300")))
-    assert error == "The model endpoint is at its rate limit; it asks to wait 300 s."
+    with openai_stub(always(failure(429, "too many", Retry_After=wait))) as stub, pytest.raises(Unavailable) as found:
+        answered(endpoint(stub.url, concurrency=2), *["Hello?"] * 50)
+    assert found.value.message == f"The model endpoint is at its rate limit; it asks to wait {words}."
+    assert "Resume later" in found.value.hint
+    assert len(stub.requests) <= 4  # the others are not sent against its will
     assert time.monotonic() - started < 5
 
 

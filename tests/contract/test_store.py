@@ -270,6 +270,55 @@ def test_many_rows_with_one_that_does_not_fit_are_refused_altogether(store):
     assert store.query("SELECT id FROM runs") == []
 
 
+def by_column(rows):
+    return dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 199, 1_250])
+def test_prepared_rows_come_back_as_they_went_in_whatever_stands_beside_them(store, count):
+    odd = {0: HOSTILE, 1: "a\ud800b", 2: "ünï", 3: "\x00", 4: ""}
+    rows = event_rows(count, details=lambda n: odd.get(n % 200, f"“{n}”"), happened_at=lambda n: NOW.astimezone(
+        timezone(timedelta(hours=n % 5))) + timedelta(seconds=n % 40))  # fmt: skip
+    prepared = store.prepare_rows("history", by_column(rows))
+    assert store.query("SELECT id FROM history") == []
+    assert store.append_prepared(prepared) == prepared.number == count
+    expected = {0: HOSTILE.replace("\x00", ""), 1: "a?b", 2: "ünï", 3: "", 4: ""}
+    found = store.query("SELECT id, details, happened_at FROM history ORDER BY id")
+    assert [row["details"] for row in found] == [expected.get(n % 200, f"“{n}”") for n in range(count)]
+    assert [row["happened_at"] for row in found] == [NOW + timedelta(seconds=n % 40) for n in range(count)]
+    assert [row["id"] for row in found] == [row[0] for row in rows]
+
+
+def test_prepared_numbers_gaps_and_truths_keep_their_kind(store):
+    store.execute("CREATE TABLE kinds (n INTEGER, x DOUBLE PRECISION, b BOOLEAN, t TEXT, u TEXT, m DOUBLE PRECISION)",
+                  touches="kinds")  # fmt: skip
+    count = 300
+    columns = {
+        "n": range(5, 5 + count),
+        "x": [number / 7 for number in range(count)],  # too many different ones for a block
+        "b": [number % 3 == 0 for number in range(count)],
+        "t": [None if number % 2 else f"t{number}" for number in range(count)],
+        "u": [(None, "", "u")[number % 3] for number in range(count)],
+        "m": [(None, 0.1, 1.0)[number % 3] for number in range(count)],
+    }
+    for names in ("nbtum", "nxbtum"):
+        store.execute("DELETE FROM kinds", touches="kinds")
+        chosen = {name: columns[name] for name in names}
+        assert store.append_prepared(store.prepare_rows("kinds", chosen)) == count
+        found = store.query(f"SELECT {', '.join(names)} FROM kinds ORDER BY n")
+        assert [tuple(row.values()) for row in found] == list(zip(*chosen.values(), strict=True))
+
+
+def test_prepared_rows_with_one_that_does_not_fit_are_refused_altogether_and_none_are_none(store):
+    rows = event_rows(900)
+    with pytest.raises(AlreadyExists):
+        store.append_prepared(store.prepare_rows("history", by_column([*rows, rows[3]])))
+    with store.transaction():
+        assert store.append_prepared(store.prepare_rows("history", {name: [] for name in COLUMNS})) == 0
+    assert store.query("SELECT id FROM history") == []
+    assert store.revision("history") == 0
+
+
 def test_rows_whose_making_fails_leave_nothing_behind(store):
     def broken():
         yield from event_rows(650)

@@ -76,3 +76,24 @@ def test_people_and_a_model_answer_the_same_pairs_at_the_same_time_on_postgres(p
     assert preview.pairs + sum(preview.skipped.values()) == 150
     parts.training_sheets.delete(made.id, by=ANN)
     assert parts.store.query("SELECT COUNT(*) AS rows_left FROM answering_pairs") == [{"rows_left": 0}]
+
+
+@pytest.mark.postgres
+def test_previews_retries_and_examples_keep_to_limits_and_rules_on_postgres(parts):
+    sheet_id = parts.make_sheet(2_100)
+    blank = generate(parts, sheet_id, row_limit=2_090)
+    label(parts, sheet_id, range(0, 2_100, 2))
+    preview = parts.training_sheets.preview_answering(blank.id, AnswerRequest())
+    assert (preview.pairs, preview.is_exact) == (2_090, False)
+    assert 700 <= preview.from_labels <= 1_400
+    parts.model.failing = frozenset({"m00001", "m00003"})
+    made = generate(parts, sheet_id, source=AI, examples=2, row_limit=20, call_limit=11)
+    parts.model.failing = frozenset()
+    assert (parts.training_sheets.retryable(made.id), made.spent.calls) == (2, 10)
+    parts.training_sheets.retry_failed(made.id, by=ANN)
+    parts.work()
+    paused = parts.training_sheets.answering_of(made.id)
+    assert (paused.status, paused.done, parts.training_sheets.get(made.id).spent.calls) == ("paused", 1, 11)
+    assert parts.training_sheets.cancel_answering(made.id, by=BEN).status is AnsweringStatus.CANCELLED
+    shown = parts.training_sheets.preview_answering(made.id, AnswerRequest(overwrite=True, examples=2))
+    assert (shown.estimate.calls, shown.is_exact) == (10, True)

@@ -14,12 +14,15 @@ import pytest
 
 from tests.core.asking_process import questions
 from tests.core.generation_parts import ANN, BEN, SCHEMAS, RuleModel
+from workbench_core.adapters.chat_completions import ChatCompletionsModel, ChatEndpoint
 from workbench_core.adapters.store import open_store
 from workbench_core.chat_models import AnswerRemoval, ChatModels, KeptAnswers
 from workbench_core.chat_models.keeping import MOST_WAITING
+from workbench_core.chat_models.questions import prompt_hashes
 from workbench_core.errors import NotFound, NotPermitted, Unavailable
 from workbench_core.permissions import Role
 from workbench_core.ports import ChatAnswer, ChatOptions, Conversation, Message, TokenPrice
+from workbench_core.training_sheets.spending import spending_of
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLAIN = ChatOptions()
@@ -126,6 +129,9 @@ def test_an_error_of_a_question_that_repeats_itself_is_told_for_each_and_counted
         ("0", "The model refused this item.", False),
         ("1", "The model refused this item.", False),
     ]
+    assert model.asked == ["0"]
+    spent = spending_of(answers, TokenPrice(1.0, 1.0))
+    assert (spent.calls, spent.kept_answers) == (1, 0)
     assert models.kept() == []
 
 
@@ -185,6 +191,98 @@ def test_two_models_do_not_share_answers(store, clock):
     for name in ("one", "other", "one", "other"):
         list(models.get(name).answer([one()], options=PLAIN))
     assert (len(one_model.asked), len(other.asked)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"base_url": "http://other:8000/v1"}, {"base_url": "http://one:8000/v2"}, {"model": "larger"}]
+)
+def test_another_model_that_takes_over_a_name_does_not_get_the_answers_of_the_former(store, clock, changes):
+    def models_at(**given: str) -> ChatModels:
+        values = {"base_url": "http://ann:secret@one:8000/v1", "model": "small", "key": "sk-4711", **given}
+        model = RuleModel(name="fast")
+        model.identity = ChatCompletionsModel(ChatEndpoint(**values), name="fast").identity
+        return ChatModels(store, [model], clock)
+
+    first = models_at()
+    list(first.default.answer([one()], options=PLAIN))
+    assert models_at(base_url="http://one:8000/v1/", key="sk-new").known("fast", [one()], PLAIN) == 1
+    other = models_at(**changes)
+    assert other.known("fast", [one()], PLAIN) == 0
+    assert [answer.is_kept for answer in other.default.answer([one()], options=PLAIN)] == [False]
+    assert first.known("fast", [one()], PLAIN) == 1
+
+
+def test_what_tells_a_model_from_others_holds_no_secret():
+    endpoint = ChatEndpoint("http://ann:secret@one:8000/v1?token=4711", model="small", key="sk-4711")
+    assert ChatCompletionsModel(endpoint).identity == "http://one:8000/v1 small"
+
+
+def test_two_who_ask_the_same_at_the_same_time_pay_once(store, clock):
+    model = RuleModel(seconds=0.005)
+    models = ChatModels(store, [model], clock)
+    questions = [one(f"Is this spam? {number}", id=str(number)) for number in range(40)]
+    found: list[list[ChatAnswer]] = [[], [], []]
+    askers = [
+        threading.Thread(target=lambda own=own, part=part: own.extend(models.default.answer(part, options=PLAIN)))
+        for own, part in zip(found, (questions, questions[::-1], questions[20:]), strict=True)
+    ]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert len(model.asked) == 40
+    assert [len({answer.id for answer in own}) for own in found] == [40, 40, 20]
+    assert sum(not answer.is_kept for own in found for answer in own) == 40
+
+
+def test_who_waits_for_the_answer_of_another_who_fails_asks_himself(store, clock):
+    model = RuleModel(seconds=0.05)
+    models = ChatModels(store, [model], clock)
+    first = models.default.answer([one(id="a"), one("Other?", id="b")], options=PLAIN)
+    thread = threading.Thread(target=lambda: next(first))
+    thread.start()
+    thread.join()
+    ended = threading.Timer(0.2, first.close)
+    ended.start()
+    found = list(models.default.answer([one(id="a"), one("Other?", id="b")], options=PLAIN))
+    assert sorted(answer.id for answer in found) == ["a", "b"]
+    assert len(model.asked) == 2
+
+
+def test_who_waits_can_be_cancelled_and_never_waits_for_himself(store, clock):
+    model = RuleModel()
+    models = ChatModels(store, [model], clock)
+    open_ones = models.default.answer([one(id="a"), one("Other?", id="b")], options=PLAIN)
+    next(open_ones)
+    assert len(list(models.default.answer([one(id="a"), one("Other?", id="b")], options=PLAIN))) == 2
+    looks = iter([False, False, False])
+    answers: list[ChatAnswer] = []
+    waiting = threading.Thread(
+        target=lambda: answers.extend(
+            models.default.answer([one("Third?")], options=PLAIN, cancelled=lambda: next(looks, True))
+        )
+    )
+    models.default._model._under_way.asker().claim(prompt_hashes(models.default, [one("Third?")], PLAIN))
+    waiting.start()
+    waiting.join(timeout=5)
+    assert not waiting.is_alive()
+    assert not answers
+
+
+def test_answers_that_nobody_asked_for_and_repeated_ones_are_left_out(store, clock):
+    class Confused(RuleModel):
+        def answer(self, conversations, *, options, cancelled=lambda: False):
+            for answer in super().answer(conversations, options=options, cancelled=cancelled):
+                yield replace(answer, id="of somebody else")
+                yield answer
+                yield replace(answer, text="second thoughts")
+
+    models = ChatModels(store, [Confused()], clock)
+    questions = [one(f"Is this spam? {number}", id=str(number)) for number in range(3)]
+    found = list(models.default.answer(questions, options=PLAIN))
+    assert sorted(answer.id for answer in found) == ["0", "1", "2"]
+    assert {answer.text for answer in found} == {"ham"}
+    assert models.known("", questions, PLAIN) == 3
 
 
 def test_any_text_makes_a_question(models, model):

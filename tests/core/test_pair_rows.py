@@ -14,8 +14,9 @@ from workbench_core.pairs.model import PAIR_COLUMNS, pair_from
 from workbench_core.ports import ChatAnswer, Message
 from workbench_core.prompt_templates import AnswerSource
 from workbench_core.training_sheets import GenerationRequest
+from workbench_core.training_sheets.item_columns import item_columns
 from workbench_core.training_sheets.items import Item
-from workbench_core.training_sheets.pair_rows import ROW_COLUMNS, PairRows
+from workbench_core.training_sheets.pair_rows import PairRows
 from workbench_core.usage import ALL_USES, preset
 
 HOSTILE = '“quotes” \\ " % %s {{ x }} \x00 \u202e 😀 \n\t'
@@ -60,7 +61,7 @@ def test_pictures_are_kept_with_the_message_and_read_back(parts, training_sheet)
     one = item("new", question="What is it?")
     one = replace(one, messages=(one.messages[0], replace(one.messages[1], attachments=pictures)))
     builder = PairRows(training_sheet, ALL_USES, {}, {}, "", utc_now())
-    parts.store.append_rows("pairs", ROW_COLUMNS, builder.rows([(99, one)]))
+    parts.store.append_prepared(parts.store.prepare_rows("pairs", builder.columns([99], item_columns([one]))))
     found = parts.store.query(f"SELECT {PAIR_COLUMNS} FROM pairs WHERE item_ref = 'new'")
     assert pair_from(found[0]).messages == one.messages
     assert "attachments" not in json.loads(str(found[0]["messages"]))[0]
@@ -92,7 +93,7 @@ def test_what_is_worth_knowing_about_a_models_answer_is_kept(training_sheet):
 
 
 def test_an_item_without_a_question_has_no_answer_but_its_reason(training_sheet):
-    one = Item("m1", {"subject": ""}, (), "spam", "The rendered user prompt is empty.")
+    one = Item("m1", {"subject": ""}, (), "", "The rendered user prompt is empty.")
     row = built(training_sheet, AnswerSource.EXISTING_COLUMN, one)
     assert (row["messages"], row["answer"], row["generation_error"]) == ("[]", "", one.error)
 
@@ -112,3 +113,33 @@ def test_each_pair_has_the_most_restrictive_rules_of_sheet_label_and_held_out_se
 
 def _usage(row):
     return {name: row[name] for name in ("allowed_uses", "prohibited_uses", "usage_reason", "classification")}
+
+
+# --- questions that cannot be made -----------------------------------------------------------------------------------
+
+
+def test_a_label_of_an_item_without_a_question_keeps_answer_and_link_and_waits_with_the_error(parts, training_sheet):
+    """A pair without messages must not count as approved: nothing could be learned from it."""
+    parts.labels.label([LabelEntry("m1", "spam")], sheet_id=training_sheet.sheet_id, label_type="mail_class", by=ANN)
+    labels = parts.labels.lookup(training_sheet.sheet_id, ["m1"], "mail_class")
+    broken = Item("m1", {"subject": "a"}, (), error="User prompt, line 1: it cannot be divided.")
+    for source in (AnswerSource.CANONICAL, AnswerSource.AI_GENERATED):
+        builder = PairRows(replace(training_sheet, answer_source=source), ALL_USES, labels, {}, "tiny", utc_now())
+        row, fine = builder.row(1, broken), builder.row(2, item("m1"))
+        assert (row["answer"], row["response_source"], row["canonical_label_id"]) == (
+            "spam", "canonical", labels["m1"].id,
+        )  # fmt: skip
+        assert (row["review_status"], row["was_auto_approved"], row["reviewed_by"]) == ("pending", False, "")
+        assert row["generation_error"] == "User prompt, line 1: it cannot be divided."
+        assert (fine["review_status"], fine["generation_error"]) == ("approved", "")
+
+
+def test_a_value_of_the_column_is_kept_where_the_question_cannot_be_made(training_sheet):
+    broken = Item("m1", {"subject": "a"}, (), "Spam ", error="User prompt, line 1: it cannot be divided.")
+    for source in (AnswerSource.EXISTING_COLUMN, AnswerSource.HYBRID):
+        row = built(training_sheet, source, broken)
+        assert (row["answer"], row["response_source"], row["review_status"]) == ("spam", "imported", "pending")
+        assert row["generation_error"] == "User prompt, line 1: it cannot be divided."
+    row = built(training_sheet, AnswerSource.MANUAL, broken)
+    assert (row["answer"], row["response_source"]) == ("", "empty")
+    assert row["generation_error"]

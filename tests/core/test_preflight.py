@@ -142,6 +142,35 @@ def test_identifier_problems_are_counted(parts, rows, problem):
     assert found.identifier.nulls + found.identifier.duplicates > 0
 
 
+def test_a_source_that_is_gone_is_a_problem_and_no_error(parts):
+    sheet_id, template_id = parts.make_sheet(3), parts.make_template()
+    parts.lake.drop("demo.acme.mails")
+    found = check(parts, sheet_id, template_id=template_id)
+    assert not found.can_generate
+    assert len(found.problems) == 1
+    assert "demo.acme.mails" in found.problems[0]
+
+
+def test_labels_with_a_class_that_the_template_does_not_know_wait_for_a_person(parts):
+    """They are hits, but not answers: the generation leaves their pairs pending."""
+    sheet_id = parts.make_sheet(10)
+    label(parts, sheet_id, [0, 1, 2])
+    entries = [LabelEntry("m00003", "phishing"), LabelEntry("m00004", "SPAM"), LabelEntry("m00099", "eggs")]
+    parts.labels.label(entries, sheet_id=sheet_id, label_type="mail_class", by=BEN)
+    found = check(parts, sheet_id, MANUAL)
+    assert (found.hits, found.unknown_labels, found.to_review) == (5, 1, 6)
+    assert found.warnings == (
+        "1 canonical label has a class that the template does not know: a person must review it. It knows spam, ham.",
+    )
+    training_sheet = parts.training_sheets.generate(
+        GenerationRequest(sheet_id, parts.make_template(), MAPPING, answer_source=MANUAL), by=ANN
+    )
+    parts.work()
+    assert parts.training_sheets.get(training_sheet.id).counts.pending == found.to_review
+    alone = check(parts, sheet_id, CANONICAL)
+    assert (alone.unlabelled, alone.to_review) == (5, 1)
+
+
 # --- what pairs may be used for --------------------------------------------------------------------------------------
 
 

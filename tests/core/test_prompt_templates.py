@@ -346,6 +346,19 @@ def test_tp_6_a_new_version_copies_everything_and_counts_up(templates):
     assert [version.version for version in templates.versions(first.lineage_id)] == ["1.2.0", "1.1.0", "1.0.0"]
 
 
+def test_tp_6_the_number_of_a_deleted_version_is_never_given_again(templates):
+    """Training sheets and files name a version by its number: one number is one text."""
+    first = published(templates)
+    for number in ("1.1.0", "1.2.0"):
+        version = templates.create_version(first.id, by=ANN)
+        assert version.version == number
+        templates.delete(version.id, by=ANN)
+    kept = templates.create_version(first.id, by=ANN)
+    assert kept.version == "1.3.0"
+    other = published(templates)
+    assert templates.create_version(other.id, by=ANN).version == "1.1.0"
+
+
 def test_tp_6_there_is_one_open_draft_per_lineage(templates, store):
     first = published(templates)
     second = templates.create_version(first.id, by=ANN)

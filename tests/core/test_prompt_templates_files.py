@@ -276,7 +276,8 @@ def test_no_name_of_a_template_leads_out_of_the_folder_or_takes_the_place_of_ano
         "Sort-mails.1.0.0.jinja", "sort-MAILS.1.0.0-2.jinja", "_con.1.0.0.jinja", "x" * 80 + ".1.0.0.jinja",
         "Größe-年.1.0.0.jinja", "a-b.1.0.0.jinja",
     }  # fmt: skip
-    assert {draft_from_file(text).name for text in files.values()} == {name.strip() for name in names}
+    kept = {name.strip().replace("\t", " ") for name in names}
+    assert {draft_from_file(text).name for text in files.values()} == kept
 
 
 def test_exporting_a_template_that_is_not_there_says_so(parts):

@@ -221,3 +221,35 @@ def test_neither_key_nor_password_is_in_the_text_of_settings(tmp_path):
     assert KEY not in f"{settings!r} {settings.models!r} {settings.models[0]}"
     hidden = read_settings({**env, "WORKBENCH_MODEL_KEY": "", "WORKBENCH_MODEL_URL": f"http://a:{KEY}@gpu/v1"})
     assert KEY not in f"{hidden!r} {hidden.models!r}"
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (["x = " + "[" * 5_000 + "]" * 5_000], "too deeply nested"),
+        (["price = " + "{a = " * 3_000 + "1" + "}" * 3_000], "too deeply nested"),
+        (["concurrency = " + "9" * 5_000], "cannot be read"),
+        (["requests_per_minute = " + "9" * 400], "requests_per_minute is"),
+        (["timeout_seconds = 1e300"], "timeout_seconds is"),
+        (["price = {in = 1e308}"], "price.in is"),
+        (["price = {out = 1e10}"], "a million tokens can cost 1,000,000,000 at most"),
+    ],
+)
+def test_a_file_that_is_damaged_or_absurd_is_told_in_a_sentence(read, lines, words):
+    with pytest.raises(Invalid, match=words):
+        read(table('name = "a"', f'url = "{URL}"', *lines))
+
+
+@pytest.mark.parametrize("file", ["/tmp/\x00x", "~nobody-of-this-name/models.toml"])
+def test_a_file_that_cannot_be_named_is_told_in_a_sentence(read, file):
+    with pytest.raises(Invalid, match="cannot be read"):
+        read(WORKBENCH_MODELS=file)
+
+
+def test_a_file_with_a_byte_order_mark_is_read(read):
+    assert [model.name for model in read("\ufeff" + table('name = "a"', f'url = "{URL}"'))] == ["a"]
+
+
+def test_no_server_listens_on_port_0(read):
+    with pytest.raises(Invalid, match="is not an http address"):
+        read(WORKBENCH_MODEL_URL="http://localhost:0/v1")

@@ -112,3 +112,11 @@ def test_a_training_part_that_is_too_small_is_refused():
 def test_impossible_shares_are_refused(shares):
     with pytest.raises(Invalid):
         decide_gate([pair(1)], shares, seed=1)
+
+
+@pytest.mark.parametrize("status", ["approved", "edited"])
+def test_a_pair_without_a_question_is_never_trained_on_or_measured_with(status):
+    pairs = [pair(n) for n in range(30)] + [pair(n, question="[]", review_status=status) for n in range(30, 33)]
+    gate = decide_gate(pairs, Shares(), seed=1)
+    assert (gate.eligible, gate.reasons) == (30, {"no question": 3})
+    assert {placed.split for placed in gate.placed[30:]} == {Split.EXCLUDED}

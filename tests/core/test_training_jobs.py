@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from workbench_core.ports import TrainingEvent
 from workbench_core.runs import RunStatus, Worker
 from workbench_core.training_gate import Shares, Split
 from workbench_core.training_jobs import LIFECYCLE, LONGEST, JobStatus, model_name_from
+from workbench_core.training_sheets import AnswerRequest
 from workbench_core.usage import UsageRules, Use
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -622,6 +624,32 @@ def test_rt_1_takes_the_newest_training_sheet_for_the_same_question(parts):
 def test_rt_1_an_unknown_model(parts):
     with pytest.raises(NotFound, match="no model"):
         parts.jobs.propose_retrain("nothing")
+
+
+def test_a_job_over_pairs_that_different_template_versions_asked_says_so(parts):
+    template = parts.make_template()
+    sheet = parts.generated(60, template_id=template)
+    version = parts.templates.create_version(template, by=ANN)
+    draft = replace(version.draft, user_prompt="Sort {{ subject }}")
+    parts.templates.update(version.id, draft, by=ANN, row_version=version.row_version)
+    parts.templates.move(version.id, "publish", by=ANN)
+    anew = tuple(pair.id for pair in parts.pairs.find(sheet, limit=20))
+    asked = AnswerRequest(pair_ids=anew, overwrite=True, template_id=version.id)
+    parts.training_sheets.answer_pairs(sheet, asked, by=ANN)
+    assert Worker(parts.runs, {"answer_pairs": parts.training_sheets.handle_answering}, threads=1).run_one()
+    parts.approve(sheet)
+    job = parts.trained(sheet)
+    (line,) = [message for message in messages(parts, job) if "asked by" in message]
+    used = parts.jobs.pairs(job.id)
+    used = used[used["split"].isin(["train", "validation"])]
+    items = {pair.item_ref for pair in parts.pairs.find(sheet, limit=20)}
+    count = int(used["item_ref"].isin(items).sum())
+    assert line == (
+        f"Not all of the {len(used)} pairs were asked by v1.0.0 of the template, which goes with the model: "
+        f"{count} by v1.1.0."
+    )
+    assert 0 < count < len(used)
+    assert not [line for line in messages(parts, parts.trained(parts.reviewed(60))) if "asked by" in line]
 
 
 def test_a_job_over_pairs_with_pictures_says_that_nobody_looks_at_them(parts):

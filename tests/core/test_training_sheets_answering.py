@@ -83,7 +83,7 @@ def test_blank_pairs_are_answered_in_place_and_everything_else_stays(parts):
     assert [(r.action, r.answer_before, r.answer_after, r.by) for r in parts.pairs.reviews(changed.id)] == [
         ("generate", "", "spam", ANN)
     ]
-    assert parts.training_sheets.get(made.id).spent.calls == 0  # counted apart from the generation's
+    assert parts.training_sheets.get(made.id).spent == answering.spent  # counted into the whole
 
 
 def test_a_label_given_meanwhile_answers_without_a_call(parts):

@@ -72,7 +72,7 @@ def test_only_items_with_a_label_become_pairs_when_the_answers_are_canonical(par
     label(parts, sheet_id, range(0, 20, 4))
     made = generate(parts, sheet_id, source=AnswerSource.CANONICAL)
     assert (made.counts.total, made.counts.auto_approved) == (5, 5)
-    assert (made.selected_items, made.left_out_items) == (20, 15)
+    assert (made.selected_items, made.left_out_items, made.unlabelled_items) == (20, 0, 15)
 
 
 def test_a_label_that_the_template_does_not_know_is_left_to_a_person(parts):

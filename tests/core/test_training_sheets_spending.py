@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -184,6 +185,34 @@ def test_limits_that_cannot_be_kept_are_refused(parts, changes, problem):
         parts.training_sheets.generate(request(parts, parts.make_sheet(2), source=AI, **changes), by=ANN)
     assert problem in refused.value.message
     assert parts.training_sheets.find() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"budget": math.inf}, "1,000,000,000 at most"),
+        ({"budget": 1e308}, "1,000,000,000 at most"),
+        ({"budget": math.nan}, "more than 0"),
+        ({"budget": 1e-320}, "more than 0"),
+        ({"call_limit": 2**63}, "1,000,000,000 at most"),
+        ({"row_limit": 2**63}, "row limit can be 1,000,000,000 at most"),
+        ({"seed": 2**63}, "seed must be between"),
+        ({"seed": -1}, "seed must be between"),
+    ],
+)
+def test_numbers_that_no_store_and_no_endpoint_takes_are_refused_before_anything_is_written(parts, changes, words):
+    parts.model.price = TokenPrice(1.0, 1.0)
+    with pytest.raises(Invalid, match=words):
+        parts.training_sheets.generate(replace(request(parts, parts.make_sheet(2), source=AI), **changes), by=ANN)
+    assert parts.training_sheets.count() == 0
+    assert not parts.runs.find()
+
+
+def test_a_budget_of_any_size_leaves_room_whatever_a_call_costs():
+    for cost in (0.0, 5e-324, 1e-9, 1.0):
+        spent = Spending(calls=10, cost=cost)
+        assert Allowance(budget=1e9).room(spent, outstanding=0, most=32) == 32
+    assert Allowance(budget=10.0).room(Spending(calls=10, cost=5.0), outstanding=3, most=32) == 7
 
 
 def test_amounts_show_the_digits_they_need():

@@ -74,6 +74,21 @@ def test_a_sheet_becomes_pairs_with_what_is_proposed(open_page, workbench, sheet
     assert [(pair.item_ref, pair.answer) for pair in pairs] == [("m000", "spam"), ("m001", "ham"), ("m002", "ham")]
 
 
+def test_what_is_typed_right_before_the_click_counts_and_the_next_generation_starts_without_it(
+    open_page, workbench, sheet, template
+):
+    page = open_page("generate", sheet=sheet.id, template=template.id)
+    fields(page)["Name"].set_value("Three mails")
+    fields(page)["Filter"].set_value("mail_id < 'm003'")
+    press(page, "Generate")
+    (made,) = workbench.training_sheets.find()
+    assert (made.name, made.filter, made.selected_items) == ("Three mails", "mail_id < 'm003'", 3)
+    page.query_params.clear()
+    page.query_params["sheet"], page.query_params["template"] = sheet.id, template.id
+    page.run()
+    assert (fields(page)["Name"].value, fields(page)["Filter"].value) == ("", "")
+
+
 def test_choices_stand_in_the_address(open_page, sheet, template):
     page = open_page("generate")
     assert "Choose a sheet and a template" in said(page)
@@ -165,6 +180,7 @@ def test_a_person_without_the_right_sees_the_preflight_and_why_no_button_works(o
     made = generated(workbench, sheet, template)
     workbench.permissions.assign(BEN, Role.LABELER, by=ANN)
     page = open_page("generate", user=BEN, sheet=sheet.id, template=template.id)
+    assert "may not generate training sheets. You can look at everything here." in said(page)
     assert tiles(page)["Items"] == "40"
     assert made.name in said(page)
     for name in ("Generate", "Pause", "Cancel"):

@@ -40,6 +40,7 @@ def test_a_generation_is_cancelled_and_resumed_with_its_reason(open_page, workbe
     page = open_page("generate")
     press(page, "Cancel")
     assert "Cancelled by ann@example.com; 0 of 40 pairs are kept" in said(page)
+    assert list(page.dataframe[0].value["Status"]) == ["Cancelled"], "nothing has failed"
     press(page, "Resume")
     work(workbench)
     page.run()
@@ -54,7 +55,8 @@ def test_items_that_failed_are_listed_with_their_reason(open_page, workbench, sh
     failed = grids.rows("generate_failed")
     assert failed["Item"].tolist()[:2] == ["m000", "m001"]
     assert all(failed["Reason"])
-    assert "Retry the 40 failed items" in labels(page.button)
+    retry = next(button for button in page.button if button.label == "Retry")
+    assert (retry.disabled, "could not be made" in retry.help) == (True, True)  # no model can mend these
 
 
 def test_details_tell_how_it_was_made(open_page, workbench, sheet, template):
@@ -79,6 +81,28 @@ def test_new_items_of_the_source_are_counted_before_they_are_added(open_page, wo
     work(workbench)
     page.run()
     assert tiles(page)["Pairs"] == "47"
+
+
+def test_a_cancelled_appending_says_so_where_new_items_are_added(open_page, workbench, sheet, template, tmp_path):
+    made = generated(workbench, sheet, template, is_done=True)
+    add_rows(workbench, "mails", tmp_path, first=40, count=7)
+    workbench.training_sheets.append_new(made.id, by=ANN)
+    workbench.training_sheets.cancel(made.id, by=ANN)
+    page = open_page("generate", training_sheet=made.id)
+    assert f"Cancelled by {ANN}; 0 of 7 new items were added" in said(page).replace("\\", "")
+    assert not button(page, "Append 7 new items").disabled
+
+
+def test_items_without_a_label_are_told_apart_from_the_row_limit(open_page, workbench, sheet, template):
+    label(workbench, sheet, 10)
+    page = open_page("generate", sheet=sheet.id, template=template.id)
+    fields(page)["Answers"].set_value(AnswerSource.CANONICAL).run()
+    assert (tiles(page)["Canonical"], tiles(page)["To review"]) == ("10", "0")
+    press(page, "Generate")
+    work(workbench)
+    page.run()
+    assert "30 items without a canonical label: they have no pair." in said(page)
+    assert "above the row limit" not in said(page)
 
 
 def test_when_everything_had_a_label_there_is_nothing_to_review(open_page, workbench, sheet, template):
@@ -123,6 +147,7 @@ def test_several_sheets_are_generated_at_once_and_each_says_what_became_of_it(op
     page.run()
     made = {one.sheet_id: one for one in workbench.training_sheets.find()}
     assert {sheet: one.counts.pending for sheet, one in made.items()} == {good.id: 40, other.id: 30}
+    assert [len(table.value) for table in page.dataframe] == [3, 2, 2], "pre-flights, the last batch, all of them"
 
 
 def test_a_sheet_whose_columns_do_not_fit_is_mapped_by_hand(open_page, workbench, tmp_path, template):

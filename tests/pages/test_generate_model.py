@@ -74,13 +74,31 @@ def test_a_budget_that_is_too_small_is_told_before_and_pauses_the_run(open_page,
     assert made.is_paused
     assert "paused" in said(page)
     assert spoken(made.pause_reason) in said(page)
-    assert f"{made.counts.total} of 40 pairs done" in spoken(page.get("progress")[0].proto.text)
-    assert fields(page)["Budget in USD"].value > 0.6, "enough for all 40 is proposed"
+    assert f"{made.counts.total} of 40 items are done" in made.pause_reason
+    assert not page.get("progress")[0].proto.text, "the numbers are said once"
+    budget = fields(page)["Budget in USD"]
+    assert budget.value == pytest.approx(2 * made.spent.cost), "no click spends much more than was allowed before"
+    assert "To the end it takes about 0.66 USD" in said(page)
+    budget.set_value(0.66).run()
     press(page, "Resume")
+    run = workbench.training_sheets.run_of(made.id)
+    left = 40 - made.counts.total
+    set_run(workbench, run.id, status="running", done=1, total=left, message=f"1 of {left} items")
+    page.run()
+    told = page.get("progress")[0].proto.text
+    assert f"{made.counts.total + 1} of 40 items" in spoken(told), "it counts on from where the pause stood"
+    assert told.count(" of ") == 1, "the numbers are said once"
+    set_run(workbench, run.id, status="queued", done=0, total=run.total, message="")
     work(workbench)
     page.run()
     assert workbench.training_sheets.get(made.id).status is TrainingSheetStatus.REVIEW
     assert tiles(page)["Pairs"] == "40"
+
+
+def set_run(workbench, run_id: str, **values: object) -> None:
+    """What a run says of itself at one moment of its work."""
+    changes = ", ".join(f"{name} = :{name}" for name in values)
+    workbench.store.execute(f"UPDATE runs SET {changes} WHERE id = :id", id=run_id, touches="runs", **values)
 
 
 def test_a_number_of_calls_is_a_limit_too(open_page, workbench, sheet, template):

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
+from types import SimpleNamespace
+
 import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from pages.components import review_card
 from pages.components.browser_log import Ledger
-from tests.pages.conftest import ANN, labels
+from tests.pages.conftest import ANN, labels, work
 from tests.review_data import mails, training_sheet
 from workbench_core.pairs import Decision, ReviewStatus
-from workbench_core.prompt_templates import AnswerSource
+from workbench_core.prompt_templates import AnswerSource, TemplateDraft
+from workbench_core.sheets import SheetDraft
+from workbench_core.training_sheets import GenerationRequest
 
 BEN = "ben@example.com"
 
@@ -239,3 +246,52 @@ def test_a_role_without_review_rights_reads_but_does_not_decide(open_page, workb
     assert "may not review pairs" in replies(page)[0].reason
     page = open_page("label", user=BEN, sheet=sheet.id, view="list")
     assert "Your role may read pairs, but not review them." in [c.value for c in page.caption]
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pictured(workbench):
+    """A training sheet in review whose items are the files of a folder: two pictures and a text."""
+    files = {"a/cat & dog.png": png(), "b.png": png(), "notes.txt": b"none"}
+    workbench.lake.put_files("main.review.photos", files)
+    draft = SheetDraft("Photos", "main.review.photos", "path", image_columns=("path",))
+    sheet = workbench.sheets.move(workbench.sheets.create(draft, by=ANN).id, "publish", by=ANN)
+    asking = TemplateDraft("Photos", "kind", "What is {{ photo }}?", label_classes=("cat", "dog"))
+    template = workbench.prompt_templates.move(workbench.prompt_templates.create(asking, by=ANN).id, "publish", by=ANN)
+    request = GenerationRequest(sheet.id, template.id, {"photo": "path"}, answer_source=AnswerSource.MANUAL)
+    made = workbench.training_sheets.generate(request, by=ANN)
+    work(workbench)
+    return made
+
+
+def png() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, "PNG")
+    return out.getvalue()
+
+
+def test_the_card_shows_the_pictures_of_the_question(open_page, pictured, monkeypatch):
+    shown = []
+    monkeypatch.setattr(review_card, "_mount", lambda **said: shown.append(said["data"]) or SimpleNamespace(opened=""))
+    open_page("label", sheet=pictured.id)
+    cards = {item["ref"]: item for item in shown[-1]["items"]}
+    assert cards["a/cat & dog.png"]["pictures"] == ["/pictures/main.review.photos/a/cat%20%26%20dog.png"]
+    assert cards["a/cat & dog.png"]["prompt"] == "What is [picture: cat & dog.png]?"
+
+
+def test_a_conversation_shows_its_pictures_small(pictured, workbench):
+    def page(attachments):
+        from pages.components.records import show_messages
+        from workbench_core.pairs import Message
+
+        show_messages([Message("user", "What is it?", attachments)], "cat")
+
+    (pair,) = [pair for pair in workbench.pairs.find(pictured.id) if pair.item_ref.startswith("a/")]
+    shown = AppTest.from_function(page, args=(pair.messages[-1].attachments,)).run()
+    (html,) = shown.get("html")
+    assert 'src="/pictures/main.review.photos/a/cat%20%26%20dog.png"' in html.proto.body
+    assert 'alt="Picture cat &amp; dog.png"' in html.proto.body
+    hostile = AppTest.from_function(page, args=(('main.a.b/x"><script>.png',),)).run()
+    assert "<script>" not in hostile.get("html")[0].proto.body

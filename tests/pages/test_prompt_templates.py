@@ -60,7 +60,33 @@ def test_what_is_typed_is_checked_saved_and_published(workbench, open_page, draf
     assert page.button(key=f"save_{draft.id}").disabled
     page.button(key=f"publish_{draft.id}").click().run()
     assert workbench.prompt_templates.get(draft.id).status is TemplateStatus.PUBLISHED
-    assert field(page, "text_input", "Name").disabled
+    assert "Name" not in labels(page.text_input), "it stands in the header"
+
+
+def test_a_published_template_leads_to_generating_with_it(workbench, open_page, published, sheet):
+    page = open_page("prompt_templates", template=published.id, sheet=sheet.id)
+    page.button(key=f"generate_{published.id}").click().run()
+    assert page.title[0].value == "Generate"
+    assert page.query_params["template"] == published.id
+    assert page.query_params["sheet"] == sheet.id
+
+
+def test_a_draft_cannot_be_generated_from_by_its_page(open_page, draft):
+    assert "Generate" not in labels(open_page("prompt_templates", template=draft.id).button)
+
+
+def test_the_classes_of_a_published_template_can_be_read(open_page, published):
+    page = open_page("prompt_templates", template=published.id, show="answer")
+    assert "- positive" in shown(page)
+    assert "Label classes" not in labels(page.text_area)
+
+
+def test_inputs_do_not_deny_placeholders_that_cannot_be_read_now(workbench, open_page, draft):
+    page = open_page("prompt_templates", template=draft.id)
+    type_in(page, draft, user_prompt="Mail: {{ mail }}\n{{ subject")
+    show(page, "inputs")
+    assert "The placeholders show again when the prompts can be read." in shown(page)
+    assert "no placeholder yet" not in shown(page)
 
 
 def test_the_shortcut_in_a_prompt_field_saves_what_can_be_saved(workbench, open_page, draft):
@@ -103,7 +129,8 @@ def test_the_second_of_two_editors_keeps_what_was_typed(workbench, open_page, dr
     field(page, "text_input", "Name").set_value("Mine").run()
     workbench.prompt_templates.update(draft.id, replace(CLASSIFICATION, name="Ben's"), by=BEN, row_version=1)
     page.button(key=f"save_{draft.id}").click().run()
-    assert "just changed by ben@example.com" in page.error[0].value
+    assert "ben@example.com changed this draft after you opened it. Nothing was saved." in boxes(page)
+    assert not page.error, "said once"
     assert field(page, "text_input", "Name").value == "Mine"
     assert workbench.prompt_templates.get(draft.id).name == "Ben's"
     page.button(key=f"load_{draft.id}").click().run()

@@ -87,7 +87,7 @@ def test_two_models_answer_the_same_rows_side_by_side(workbench, open_page, temp
     assert list(lines["Valid"]) == ["2 of 2", "0 of 2"]
     assert list(lines["Agrees with canonical labels"]) == ["1 of 1", "0 of 1"]
     assert list(lines["Tokens in"]) == [200, 200]
-    assert list(lines["Cost"]) == ["0.0002 EUR", "–"]
+    assert list(lines["Cost"]) == ["0.00021 EUR", "–"]
     assert "Thanks a lot {{ friend }}" in models[0].asked[0]
     assert models[0].asked == models[1].asked
     text = shown(page)

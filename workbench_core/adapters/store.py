@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection, CursorResult, Engine, String, bindparam, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.sql.elements import TextClause
 
+from workbench_core.adapters.row_blocks import RowBlock, row_block
 from workbench_core.errors import AlreadyExists, BackendError, Conflict, Invalid, Unavailable, WorkbenchError
-from workbench_core.ports import Row, Store, Value
+from workbench_core.ports import PreparedRows, Row, Store, Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,6 +103,22 @@ class SqlStore:
         if number:
             self._touch(table)
         return number
+
+    def prepare_rows(self, table: str, columns: Mapping[str, Sequence[Value]]) -> PreparedRows:
+        for name in (table, *columns):
+            _checked_name(name)
+        block = row_block(table, columns, self._encode_value) if self.dialect == "sqlite" else None
+        content = block or list(zip(*columns.values(), strict=True))
+        return PreparedRows(table, tuple(columns), len(next(iter(columns.values()))), content)
+
+    def append_prepared(self, rows: PreparedRows) -> int:
+        block = rows.content
+        if not isinstance(block, RowBlock):
+            return self.append_rows(rows.table, rows.columns, cast("list[Sequence[Value]]", block))
+        with self._connection(write=True) as connection, _translated():
+            connection.exec_driver_sql(block.sql, block.parameters)
+        self._touch(rows.table)
+        return rows.number
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -1,5 +1,6 @@
 """Canonical labels: the answer of one item for one label type, given once and reused everywhere."""
 
+from workbench_core.canonical_labels.answers import LabelAnswer, LabelAnswers
 from workbench_core.canonical_labels.model import (
     MAX_ANSWER,
     CanonicalLabel,
@@ -23,6 +24,8 @@ __all__ = [
     "CanonicalLabel",
     "CanonicalLabels",
     "Coverage",
+    "LabelAnswer",
+    "LabelAnswers",
     "LabelEntry",
     "LabelFilter",
     "LabelStats",

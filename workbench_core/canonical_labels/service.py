@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from workbench_core import rows
+from workbench_core.canonical_labels.answers import LabelAnswers, label_answers
 from workbench_core.canonical_labels.model import (
     LABEL_COLUMNS,
     CanonicalLabel,
@@ -59,6 +60,10 @@ class CanonicalLabels:
                 label = label_from(row)
                 found[label.item_ref] = label
         return found
+
+    def answers(self, sheet_id: str, item_refs: Sequence[str], label_type: str) -> LabelAnswers:
+        """What the labels of these items say; quicker than `lookup`, and two of them can be compared."""
+        return label_answers(self._store, sheet_id, item_refs, label_type)
 
     def usages(self, sheet_id: str, item_refs: Sequence[str], label_type: str) -> dict[str, UsageRules]:
         """What the labels of these items may be used for, by item; quicker than `lookup` for very many."""

@@ -10,11 +10,14 @@ from dataclasses import replace
 
 from workbench_core.chat_models.questions import characters_of, prompt_hashes
 from workbench_core.chat_models.records import AnswerRecords, GivenAnswer
+from workbench_core.chat_models.under_way import Asker, UnderWay
 from workbench_core.errors import BackendError
 from workbench_core.ports import Availability, ChatAnswer, ChatModel, ChatOptions, Conversation, TokenPrice
 
 MOST_WAITING = 16  # answers that may wait to be stored together: what a killed process pays for again
 LONGEST_WAIT_SECONDS = 1.0
+POLL_SECONDS = 0.1
+MOST_PATIENCE_SECONDS = 120.0  # without any answer to a question that somebody else asks; then it is asked again
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ class KeepingModel:
     def __init__(self, model: ChatModel, records: AnswerRecords) -> None:
         self._model = model
         self._records = records
+        self._under_way = UnderWay()
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
@@ -55,33 +59,68 @@ class KeepingModel:
         """Kept answers first, then those of the model as the port says; equal questions are asked once.
 
         A kept answer has `is_kept`, the tokens it once took, and no latency; so has the repetition of a question.
-        Raises what the model raises; without a question left to ask it is not called.
+        A question that another thread asks at this moment is waited for, and paid for once. Raises what the model
+        raises; without a question left to ask it is not called.
         """
         if not conversations or cancelled():
             return
         waiting: dict[str, list[Conversation]] = {}
-        hashes = prompt_hashes(self.name, conversations, options)
+        hashes = prompt_hashes(self, conversations, options)
         for prompt_hash, conversation in zip(hashes, conversations, strict=True):
             waiting.setdefault(prompt_hash, []).append(conversation)
-        if not options.asks_again:
-            for prompt_hash, kept in self._records.lookup(list(waiting)):
-                for conversation in waiting.pop(prompt_hash):
+        asker = self._under_way.asker()
+        if options.asks_again:
+            yield from self._asked(waiting, options, cancelled, asker)
+            return
+        waited = 0.0
+        while waiting:
+            ours = asker.claim(waiting) if waited < MOST_PATIENCE_SECONDS else list(waiting)
+            if ours:
+                yield from self._answered({one: waiting.pop(one) for one in ours}, options, cancelled, asker)
+                waited = 0.0
+            elif cancelled():
+                return
+            elif not self._under_way.is_free(waiting, POLL_SECONDS):
+                waited += POLL_SECONDS
+
+    def _answered(
+        self,
+        ours: dict[str, list[Conversation]],
+        options: ChatOptions,
+        cancelled: Callable[[], bool],
+        asker: Asker,
+    ) -> Iterator[ChatAnswer]:
+        """Kept answers, then new ones, to questions that nobody else asks meanwhile."""
+        claimed = list(ours)
+        try:
+            for prompt_hash, kept in self._records.lookup(claimed):
+                for conversation in ours.pop(prompt_hash):
                     yield replace(kept, id=conversation.id)
-        if waiting:
-            yield from self._asked(waiting, options, cancelled)
+            asker.release(one for one in claimed if one not in ours)
+            if ours:
+                yield from self._asked(ours, options, cancelled, asker)
+        finally:
+            asker.release(claimed)
 
     def _asked(
-        self, waiting: Mapping[str, list[Conversation]], options: ChatOptions, cancelled: Callable[[], bool]
+        self,
+        waiting: Mapping[str, list[Conversation]],
+        options: ChatOptions,
+        cancelled: Callable[[], bool],
+        asker: Asker,
     ) -> Iterator[ChatAnswer]:
         """Ask each question once, and store what comes back; also when the caller stops listening."""
         hashes = {same[0].id: prompt_hash for prompt_hash, same in waiting.items()}
-        given = _Given(self._records, self.name, replaces=options.asks_again)
+        given = _Given(self._records, self.name, asker, replaces=options.asks_again)
         answers = self._model.answer(
             [same[0] for same in waiting.values()], options=options, cancelled=given.watching(cancelled)
         )
         try:
             for answer in answers:
-                prompt_hash = hashes[answer.id]
+                prompt_hash = hashes.pop(answer.id, "")
+                if not prompt_hash:
+                    log.warning("%s gave an answer that nobody asked for, or gave one twice", self.name)
+                    continue
                 same = waiting[prompt_hash]
                 given.add(GivenAnswer(prompt_hash, characters_of(same[0]), answer))
                 yield answer
@@ -95,8 +134,9 @@ class KeepingModel:
 class _Given:
     """Answers that wait to be stored; used by one thread."""
 
-    def __init__(self, records: AnswerRecords, model_name: str, *, replaces: bool) -> None:
+    def __init__(self, records: AnswerRecords, model_name: str, asker: Asker, *, replaces: bool) -> None:
         self._records = records
+        self._asker = asker
         self._model_name = model_name
         self._replaces = replaces
         self._waiting: list[GivenAnswer] = []
@@ -128,6 +168,7 @@ class _Given:
                 self._records.keep(self._model_name, waiting, replaces=self._replaces)
             except BackendError as error:
                 log.warning("%d answers of %s were not kept: %s", len(waiting), self._model_name, error.message)
+            self._asker.release(given.prompt_hash for given in waiting)
         self._stored_at = time.monotonic()
 
     def _store_when_due(self) -> None:
@@ -139,5 +180,5 @@ class _Given:
 def _repeated(answer: ChatAnswer, conversation_id: str) -> ChatAnswer:
     """The answer once more for an equal question: nothing was paid for it. An error is told, but not kept."""
     if answer.error is not None:
-        return replace(answer, id=conversation_id, tokens_in=0, tokens_out=0, latency_ms=0.0)
+        return replace(answer, id=conversation_id, tokens_in=0, tokens_out=0, latency_ms=0.0, is_repeated=True)
     return replace(answer, id=conversation_id, latency_ms=0.0, is_kept=True)

@@ -6,19 +6,22 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from workbench_core.ports import ChatOptions, Conversation, Json
+from workbench_core.ports import ChatModel, ChatOptions, Conversation, Json
 from workbench_core.ports.models import PICTURE_CHARACTERS
 
 
-def prompt_hashes(model_name: str, conversations: Sequence[Conversation], options: ChatOptions) -> list[str]:
+def prompt_hashes(model: ChatModel, conversations: Sequence[Conversation], options: ChatOptions) -> list[str]:
     """The SHA-256 of each question as hexadecimal text, in the order of the conversations.
+
+    A model is its name, and where it says so its `identity`: the address and the name there. Another model that takes
+    over a name never gets the answers of the former one.
 
     The order of keys in the schema counts: models answer field after field in that order.
     """
     shared = hashlib.sha256(
         _canonical(
             [
-                model_name,
+                [model.name, str(getattr(model, "identity", ""))],
                 float(options.temperature),
                 options.max_tokens,
                 None if options.schema is None else dict(options.schema),

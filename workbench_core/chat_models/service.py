@@ -17,7 +17,8 @@ from workbench_core.ports import ChatModel, ChatOptions, Conversation, Lake, Sto
 class ChatModels:
     """The language models of this installation, the default one first; each answers the same question only once.
 
-    An answer is kept under model name, options, messages and pictures, and comes back with `is_kept` from then on.
+    An answer is kept under model (its name, address and name there), options, messages and pictures, and comes back
+    with `is_kept` from then on.
     Pictures that are attached to messages are read from the lake when they are needed; without one they cannot be.
     """
 
@@ -80,4 +81,4 @@ class ChatModels:
         model = self.get(name)
         if model.reads_pictures:
             conversations = [self._pictures.filled(conversation)[0] for conversation in conversations]
-        return prompt_hashes(model.name, conversations, options)
+        return prompt_hashes(model, conversations, options)

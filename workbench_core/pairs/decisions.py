@@ -133,8 +133,9 @@ def _accepted(answer: str, template: TemplateDraft) -> AnswerVerdict:
 
 
 def _answered(pair: Pair, verdict: AnswerVerdict) -> Pair:
-    """The pair with this answer; the first answer is kept once."""
+    """The pair with this answer, whatever kept a model from giving one; the first answer is kept once."""
+    pair = replace(pair, quality_score=verdict.quality_score, generation_error="")
     if verdict.answer == pair.answer:
-        return replace(pair, quality_score=verdict.quality_score)
+        return pair
     original = pair.answer if pair.original_answer is None else pair.original_answer
-    return replace(pair, answer=verdict.answer, original_answer=original, quality_score=verdict.quality_score)
+    return replace(pair, answer=verdict.answer, original_answer=original)

@@ -130,7 +130,8 @@ class PairRecords:
             "response_source = :response_source, review_status = :review_status, "
             "was_auto_approved = :was_auto_approved, canonical_label_id = :canonical_label_id, "
             "reviewed_by = :reviewed_by, reviewed_at = :reviewed_at, review_note = :review_note, "
-            "quality_score = :quality_score, row_version = row_version + 1, updated_at = :updated_at "
+            "quality_score = :quality_score, generation_error = :generation_error, updated_at = :updated_at, "
+            "row_version = row_version + 1 "
             "WHERE id = :id AND row_version = :row_version - 1",
             [
                 {
@@ -146,6 +147,7 @@ class PairRecords:
                     "reviewed_at": pair.reviewed_at,
                     "review_note": pair.review_note,
                     "quality_score": pair.quality_score,
+                    "generation_error": pair.generation_error,
                     "updated_at": pair.updated_at,
                 }
                 for pair in pairs

@@ -35,7 +35,7 @@ from workbench_core.ports.relations import (
     TimeWindow,
 )
 from workbench_core.ports.serving import EndpointState, LoggedRequest, Prediction, QueryResult, ServedVersion, Serving
-from workbench_core.ports.store import Store
+from workbench_core.ports.store import PreparedRows, Store
 from workbench_core.ports.table_changes import (
     ChangedTable,
     ChangeMode,
@@ -98,6 +98,7 @@ __all__ = [
     "Matches",
     "Message",
     "Prediction",
+    "PreparedRows",
     "QueryResult",
     "RegisteredVersion",
     "Row",

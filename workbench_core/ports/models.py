@@ -69,6 +69,7 @@ class ChatAnswer:
     """The answer to one conversation: either `text`, or `error` as a sentence. Times in milliseconds.
 
     `is_repaired`: the model's JSON was broken and could be mended. `is_kept`: it was paid for earlier, not now.
+    `is_repeated`: the error of an equal question, told once more; nothing was paid for that.
     """
 
     id: str
@@ -79,6 +80,7 @@ class ChatAnswer:
     latency_ms: float = 0.0
     is_repaired: bool = False
     is_kept: bool = False
+    is_repeated: bool = False
 
 
 class ChatModel(Protocol):

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from workbench_core.ports.values import Row, Value
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRows:
+    """Rows of a table in the form in which its store takes them fastest; `content` is known to that store alone."""
+
+    table: str
+    columns: tuple[str, ...]
+    number: int
+    content: object
 
 
 class Store(Protocol):
@@ -47,6 +58,17 @@ class Store(Protocol):
         """Insert many rows, each with the values of `columns` in their order, in bulk; give their number.
 
         An iterator is read while the statement runs: it must not use the store. When it raises, nothing is kept.
+        """
+        ...
+
+    def prepare_rows(self, table: str, columns: Mapping[str, Sequence[Value]]) -> PreparedRows:
+        """Make many rows, given by column, ready for `append_prepared`; in any thread, outside of any transaction."""
+        ...
+
+    def append_prepared(self, rows: PreparedRows) -> int:
+        """Insert prepared rows, on SQLite mostly without Python's interpreter lock; give their number.
+
+        Raises what `append_rows` raises.
         """
         ...
 

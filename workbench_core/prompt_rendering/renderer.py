@@ -72,6 +72,16 @@ class Renderer:
             except Invalid as error:
                 yield error
 
+    def questions(self, columns: Mapping[str, Sequence[str]]) -> tuple[tuple[Message, ...], list[str]] | None:
+        """What `render_columns` gives, without an object for each item: the messages before the questions, and those.
+
+        None when the messages before them are not the same for all, or an item needs to be rendered by itself.
+        """
+        texts = (self._direct and self._direct.render_columns(columns)) or []
+        if len({system for system, _ in texts}) != 1 or any(not user or user.isspace() for _, user in texts):
+            return None
+        return self._before(texts[0][0]), [user for _, user in texts]
+
     def _messages(self, system: str, user: str) -> tuple[Message, ...]:
         if not user or user.isspace():
             raise Invalid("The rendered user prompt is empty.", hint="Check the mapped columns of this item.")

@@ -1,4 +1,4 @@
-"""JSON Schema as answers are checked with it: patterns in linear time, known formats, faults as sentences."""
+"""The faults of answers against a JSON Schema as sentences, with the formats that are known."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from workbench_core.ports import Json
+from workbench_core.schema_checks import pattern_fault, patterns_of, validator_kind
 
 if TYPE_CHECKING:
     from jsonschema import FormatChecker
@@ -48,15 +49,8 @@ _SIZES = {
 
 @cache
 def validator_class() -> tuple[type[Validator], FormatChecker]:
-    """Draft 2020-12 with what answers need; the library is loaded when the first answer is checked.
-
-    Python's own regular expressions can take minutes for one short text, and so can its comparison of each entry with
-    each other: both are done in linear time here.
-    """
-    from jsonschema import Draft202012Validator, validators
-
-    kind = validators.extend(Draft202012Validator, {"pattern": _pattern, "uniqueItems": _unique})
-    return kind, _formats()
+    """JSON Schema as answers are checked with it, and the formats that are known."""
+    return validator_kind(), _formats()
 
 
 def sentences_of(validator: Validator, value: Mapping[str, Json], names: Sequence[str]) -> list[str]:
@@ -80,9 +74,9 @@ def meta_schema_fault(path: str, schema_text: str) -> str:
         kind.check_schema(schema)
     except SchemaError as error:
         return f"{_path((path, *error.absolute_path))}: {_shortened(error.message)}."
-    for pattern in _patterns(schema):
-        if fault := _pattern_fault(pattern):
-            return f"{path}: the pattern “{_shortened(pattern)}” cannot be used ({fault})."
+    for pattern in patterns_of(schema):
+        if fault := pattern_fault(pattern):
+            return f"{path}: the pattern “{_shortened(pattern)}” cannot be used ({_shortened(fault)})."
     return ""
 
 
@@ -140,64 +134,6 @@ def _shown(value: Json) -> str:
 def _shortened(text: str) -> str:
     text = text.rstrip(".")
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
-
-
-def _pattern(validator: Validator, pattern: str, instance: Json, _schema: Json) -> Iterator[ValidationError]:
-    from jsonschema.exceptions import ValidationError
-
-    if validator.is_type(instance, "string") and not _matches(pattern, str(instance)):
-        yield ValidationError("it does not match the pattern")
-
-
-def _unique(validator: Validator, wanted: bool, instance: Json, _schema: Json) -> Iterator[ValidationError]:
-    from jsonschema.exceptions import ValidationError
-
-    if wanted and isinstance(instance, list) and validator.is_type(instance, "array"):
-        different = {json.dumps(_plain_number(entry), sort_keys=True) for entry in instance}
-        if len(different) < len(instance):
-            yield ValidationError("it has an entry twice")
-
-
-def _plain_number(value: Json) -> Json:
-    """JSON does not tell 1 from 1.0."""
-    match value:
-        case float() if value.is_integer():
-            return int(value)
-        case list():
-            return [_plain_number(entry) for entry in value]
-        case dict():
-            return {name: _plain_number(entry) for name, entry in value.items()}
-    return value
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """Whether a pattern is found in a text, by RE2: in linear time, whatever the pattern."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    return bool(pc.match_substring_regex(pa.scalar(text), pattern=pattern).as_py())
-
-
-def _pattern_fault(pattern: str) -> str:
-    import pyarrow as pa
-
-    try:
-        _matches(pattern, "")
-    except (pa.ArrowInvalid, ValueError) as error:
-        return _shortened(str(error).removeprefix("Invalid regular expression: "))
-    return ""
-
-
-def _patterns(schema: Json) -> Iterator[str]:
-    """All patterns anywhere in a schema."""
-    if isinstance(schema, dict):
-        if isinstance(pattern := schema.get("pattern"), str):
-            yield pattern
-        for part in schema.values():
-            yield from _patterns(part)
-    elif isinstance(schema, list):
-        for part in schema:
-            yield from _patterns(part)
 
 
 def _formats() -> FormatChecker:

@@ -97,6 +97,7 @@ class TemplateAttachments:
         _check_columns(sheet, template, chosen, columns=columns)
         _check_answers(sheet, source, answers, columns=columns)
         with self._store.transaction():
+            _check_state(sheet, self._templates.get(template_id))  # somebody may have archived or deleted it meanwhile
             self._put(sheet_id, template, chosen, source=source, answers=answers, by=by)
             self._history.add(
                 "sheet", sheet_id, "attach template", by=by, template=template.name, version=template.version,

@@ -78,7 +78,7 @@ def schema_fault(entry: OutputField) -> str:
     path, schema = f"properties.{entry.name}", field_schema(entry)
     try:
         _Inlining({}).resolved(schema, path)
-        return meta_schema_fault(path, json.dumps(schema))
+        return meta_schema_fault(path, json.dumps(schema, allow_nan=False))
     except Invalid as error:
         return error.message
     except (TypeError, ValueError, RecursionError):
@@ -89,7 +89,12 @@ def _parsed(text: str) -> Json:
     if len(text) > MAX_SCHEMA:
         raise Invalid(f"The schema is longer than {MAX_SCHEMA:,} characters.", hint="Leave out what is not needed.")
     try:
-        parsed: Json = json.loads(text, object_pairs_hook=_unrepeated, parse_constant=_no_constant)
+        parsed: Json = json.loads(
+            text.removeprefix("\ufeff"),
+            object_pairs_hook=_unrepeated,
+            parse_constant=_no_constant,
+            parse_float=_finite,
+        )
     except json.JSONDecodeError as error:
         raise Invalid(
             f"Line {error.lineno}, column {error.colno}: this is no JSON ({error.msg}).", hint=_HINT
@@ -112,6 +117,13 @@ def _unrepeated(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
 
 def _no_constant(constant: str) -> Json:
     raise Invalid(f"“{constant}” is not JSON.", hint="Give a number.")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise Invalid(f"“{digits[:20]}” is too large a number.", hint="Correct the number.")
+    return number
 
 
 def _object(value: Json, what: str) -> dict[str, Json]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 
 from workbench_core import prompt_rendering
 from workbench_core.errors import Invalid
@@ -23,6 +23,9 @@ MAX_CLASSES = 200
 MAX_TAGS = 20
 MAX_TAG = 50
 MAX_EXAMPLES = 10
+_BREAKS = re.compile(r"[\t\r\n\x85\u2028\u2029]+")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_UNREADABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # also what turns text round
 _FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 
 
@@ -48,11 +51,12 @@ def checked(draft: TemplateDraft) -> TemplateDraft:
     """The draft without stray spaces. Raises Invalid for what cannot even be saved as a draft."""
     tidy = replace(
         draft,
-        name=draft.name.strip(),
-        label_type=draft.label_type.strip(),
+        name=_BREAKS.sub(" ", draft.name).strip(),
+        label_type=_BREAKS.sub(" ", draft.label_type).strip(),
         model=draft.model.strip(),
         target_column=draft.target_column.strip(),
     )
+    _check_characters(tidy)
     if not 1 <= len(tidy.name) <= MAX_NAME:
         raise Invalid(f"The name must have 1 to {MAX_NAME} characters.", hint="Change the name.")
     if not 1 <= len(tidy.label_type) <= MAX_LABEL_TYPE:
@@ -67,6 +71,33 @@ def checked(draft: TemplateDraft) -> TemplateDraft:
     for problem in _usage_problems(tidy.usage):
         raise Invalid(problem.message, hint="Remove it from one of the lists.")
     return tidy
+
+
+def _check_characters(draft: TemplateDraft) -> None:
+    """Refuse what a name cannot be read with, and what a store would silently change."""
+    names = {"name": draft.name, "label type": draft.label_type, "name of the model": draft.model}
+    for words, name in names.items():
+        if _UNREADABLE.search(name):
+            raise Invalid(f"The {words} holds a control character.", hint="Type it anew.")
+    for field, value in asdict(draft).items():
+        if any(_UNSTORABLE.search(text) for text in _texts(value)):
+            words = field.replace("_", " ")
+            raise Invalid(
+                f"The {words} holds a character that cannot be stored (NUL or half of a pair).",
+                hint="It often comes from a damaged or binary file: paste the text anew.",
+            )
+
+
+def _texts(value: object) -> Iterator[str]:
+    """All texts anywhere in the value of a field."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, part in value.items():
+            yield from (str(name), *_texts(part))
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _texts(part)
 
 
 def _prompt_problems(draft: TemplateDraft) -> Iterator[Problem]:

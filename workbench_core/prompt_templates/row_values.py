@@ -32,9 +32,8 @@ class RowValues:
 
     def error(self, row: int, names: Iterable[str]) -> str:
         """Why a picture of these placeholders is not there; empty when all are."""
-        return next(
-            (self.pictures[n][row].error for n in names if n in self.pictures and self.pictures[n][row].error), ""
-        )
+        cells = (self.pictures[name][row] for name in names if name in self.pictures)
+        return next((cell.error for cell in cells if cell.error), "")
 
 
 def row_values(frame: pd.DataFrame, mapping: Mapping[str, str], pictures: PictureFiles | None = None) -> RowValues:

@@ -24,7 +24,7 @@ from workbench_core.prompt_templates.template import (
     TemplateDraft,
     TemplateStatus,
 )
-from workbench_core.prompt_templates.versions import refuse_second_draft, version_after
+from workbench_core.prompt_templates.versions import note_deletion, refuse_second_draft, version_after
 
 if TYPE_CHECKING:
     from workbench_core.chat_models import ChatModels
@@ -131,6 +131,7 @@ class PromptTemplates:
                 raise Conflict(f"“{template.name}” {template.version} is in use: {used}.", hint="Archive it instead.")
             sheets = records.remove(self._store, template_id)
             self._history.add("prompt_template", template_id, "delete", by=by, name=template.name)
+            note_deletion(template, self._history, by=by)
             self._history.add_many("sheet", sheets, "detach template", by=by, template=template.name)
 
     # --- look ------------------------------------------------------------------------------------------------------
@@ -253,9 +254,8 @@ class PromptTemplates:
     ) -> PromptTemplate:
         """Open the next draft of the lineage with these versions. Raises Conflict when one is open."""
         refuse_second_draft(known)
-        version = replace(
-            self._new(draft, by=by), lineage_id=parent.lineage_id, parent_id=parent.id, version=version_after(known)
-        )
+        number = version_after(known, self._history)
+        version = replace(self._new(draft, by=by), lineage_id=parent.lineage_id, parent_id=parent.id, version=number)
         try:
             self._insert(version, action, by=by, parent=parent.version)
         except AlreadyExists:  # somebody was faster

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -42,6 +41,8 @@ VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")  # capitals only, so that a key put h
 LIKE_A_KEY = re.compile(r"[^\s/]{20,}")
 SECRET_WORDS = ("key", "token", "secret", "password", "authorization")
 LONGEST_NAME = 120
+MOST_AMOUNT = 1e15  # of any number; infinity and what is no number is more, and so is what no float holds
+MOST_PRICE = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _variable_limit(place: _Place, name: str) -> int:
 
 def _variable_price(place: _Place) -> TokenPrice | None:
     given = {
-        name: _amount(place, name, _number(place.env, name, place, 0))
+        name: _price(place, name, _number(place.env, name, place, 0))
         for name in ("PRICE_IN", "PRICE_OUT")
         if place.env.get(f"WORKBENCH_MODEL_{name}", "").strip()
     }
@@ -180,14 +181,17 @@ def _variable_flag(place: _Place, name: str) -> bool:
 def _file(env: Mapping[str, str], home: Path) -> Path | None:
     named = env.get("WORKBENCH_MODELS", "").strip()
     if named:
-        return Path(named).expanduser()
+        try:
+            return Path(named).expanduser()
+        except RuntimeError:  # the home of somebody who is not there
+            return Path(named)
     usual = home / "models.toml"
     return usual if usual.is_file() else None
 
 
 def _tables(file: Path) -> list[dict[str, object]]:
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         problem = f"The file of models {file} cannot be read: {error.strerror}."
         raise Invalid(problem, hint="Correct WORKBENCH_MODELS, or put the file there.") from None
@@ -195,6 +199,11 @@ def _tables(file: Path) -> list[dict[str, object]]:
         raise Invalid(f"The file of models {file} is not UTF-8 text.") from None
     except tomllib.TOMLDecodeError as error:
         raise Invalid(f"The file of models {file} is not TOML: {error}.") from None
+    except RecursionError:
+        raise Invalid(f"The file of models {file} is too deeply nested.", hint="See the README.") from None
+    except ValueError as error:  # a number with thousands of digits, or NUL in the name of the file
+        reason = str(error).partition(":")[0]
+        raise Invalid(f"The file of models {_shown(file)} cannot be read: {reason}.", hint="Correct it.") from None
     tables = content.pop("model", [])
     if content or not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         stray = next(iter(content), "model")
@@ -276,8 +285,8 @@ def _table_price(place: _Place, value: object) -> TokenPrice | None:
         raise place.wrong("price", "is not a table", 'Write price = {in = 0.15, out = 0.6, currency = "USD"}.')
     _check_fields(_Place(lambda name: place.words(f"price.{name}"), place.env), value, PRICE_FIELDS)
     return TokenPrice(
-        _amount(place, "price.in", value.get("in", 0)),
-        _amount(place, "price.out", value.get("out", 0)),
+        _price(place, "price.in", value.get("in", 0)),
+        _price(place, "price.out", value.get("out", 0)),
         _currency(place, "price.currency", value.get("currency", "USD")),
     )
 
@@ -301,7 +310,7 @@ def _check_address(place: _Place, name: str, url: str, *, has_key: bool, auth: s
         raise place.wrong(name, "is missing", hint)
     try:
         parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_address = False
     if not is_address or re.search(r"\s", url):
@@ -357,9 +366,17 @@ def _flag(place: _Place, name: str, value: object) -> bool:
 
 
 def _amount(place: _Place, name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= MOST_AMOUNT:  # type: ignore[operator]
         raise place.wrong(name, f"is “{_shown(value)}”; it must be a number from zero")
-    return float(value)
+    return float(value)  # type: ignore[arg-type]
+
+
+def _price(place: _Place, name: str, value: object) -> float:
+    price = _amount(place, name, value)
+    if price > MOST_PRICE:
+        raise place.wrong(name, f"is “{_shown(value)}”; a million tokens can cost {MOST_PRICE:,} at most")
+    return price
 
 
 def _above_zero(place: _Place, name: str, value: object) -> float:

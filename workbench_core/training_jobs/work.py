@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from typing import NoReturn
@@ -95,6 +96,7 @@ class TrainingWork:
         sheet = self._training_sheets.get(job.request.training_sheet_id)
         request = self._request(job, sheet)
         self._tell_of_pictures(job, request)
+        self._tell_of_versions(job, sheet, pairs=len(request.train) + len(request.validation))
         recorder = _Recorder(self._records, context)
         deadline = self._clock() + LONGEST
         result = self._submission.trainer(job.request.trainer).train(
@@ -155,6 +157,24 @@ class TrainingWork:
             line = (
                 f"{pictured:,} of {len(examples):,} pairs have pictures. This trainer does not see them: it learns "
                 "from the text of the question alone, in which only their file names stand."
+            )
+            self._records.log(job.id, "info", [line])
+
+    def _tell_of_versions(self, job: TrainingJob, sheet: TrainingSheet, *, pairs: int) -> None:
+        """Pairs that were generated anew keep which version asked; the model goes by that of the training sheet."""
+        found = self._store.query(
+            "SELECT p.generation_details FROM training_job_pairs j JOIN pairs p ON p.id = j.pair_id "
+            "WHERE j.job_id = :job AND j.split IN ('train', 'validation') "
+            """AND p.generation_details LIKE '%"template_version"%' ORDER BY p.sequence_number""",
+            job=job.id,
+        )
+        versions = Counter(str(rows.json_object(row, "generation_details").get("template_version")) for row in found)
+        del versions[sheet.template_version]
+        if versions:
+            others = ", ".join(f"{count:,} by v{version}" for version, count in sorted(versions.items()))
+            line = (
+                f"Not all of the {pairs:,} pairs were asked by v{sheet.template_version} of the template, which goes "
+                f"with the model: {others}."
             )
             self._records.log(job.id, "info", [line])
 

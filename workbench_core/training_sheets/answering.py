@@ -77,11 +77,18 @@ class AnswerRequest:
 
 @dataclass(frozen=True, slots=True)
 class AnsweringPreview:
-    """How many pairs would be answered, how many of those asked for would not and why, and what the calls will take."""
+    """How many pairs would be answered, how many of those asked for would not and why, and what the calls will take.
+
+    `from_labels` have a canonical label by now and `kept_answers` were given by the model before: neither is paid for.
+    Of very many pairs only some are looked at: then `is_exact` is false, and these numbers are in proportion.
+    """
 
     pairs: int = 0
     skipped: Mapping[str, int] = field(default_factory=dict)
     estimate: CallEstimate | None = None
+    from_labels: int = 0
+    kept_answers: int = 0
+    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from workbench_core import rows
 from workbench_core.canonical_labels import chunks
@@ -38,14 +39,20 @@ _REASON = (
     "WHEN answer <> '' AND :overwrites = 0 THEN 'answered' "
     "WHEN messages = '[]' AND :is_new_question = 0 THEN 'no question' ELSE '' END"
 )
+_FAILED = (
+    "training_sheet_id = :id AND review_status = 'pending' AND generation_error <> '' AND messages <> '[]' "
+    "AND response_source <> 'human_labeled'"
+)
+
+# One of each `step` pairs, at a place that moves: a pattern in the order of the items must not decide.
+_SPREAD = "place % :step = (place / :step * 7) % :step"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The pairs that were asked for: how many can be answered, the characters of their questions, and the others."""
+    """The pairs that were asked for: how many can be answered, and the others by the reason why they cannot."""
 
     pairs: int
-    characters: int
     skipped: Mapping[str, int]
 
 
@@ -61,12 +68,11 @@ class AnsweringRecords:
 
     def choice(self, training_sheet_id: str, request: AnswerRequest) -> Choice:
         """Count the pairs of a request by whether they can be answered."""
-        pairs, characters, found = 0, 0, 0
+        pairs, found = 0, 0
         skipped: Counter[str] = Counter()
         for where, params in _parts(training_sheet_id, request):
             for row in self._store.query(
-                f"SELECT {_REASON} AS reason, COUNT(*) AS pairs, SUM(LENGTH(messages)) AS characters FROM pairs "
-                f"WHERE {where} GROUP BY 1 ORDER BY 1",
+                f"SELECT {_REASON} AS reason, COUNT(*) AS pairs FROM pairs WHERE {where} GROUP BY 1 ORDER BY 1",
                 **params,
             ):
                 count, reason = rows.whole(row, "pairs"), rows.text(row, "reason")
@@ -74,10 +80,25 @@ class AnsweringRecords:
                 if reason:
                     skipped[REASONS[reason]] += count
                 else:
-                    pairs, characters = pairs + count, characters + rows.whole(row, "characters")
+                    pairs += count
         if request.pair_ids is not None and len(set(request.pair_ids)) > found:
             skipped[_GONE] = len(set(request.pair_ids)) - found
-        return Choice(pairs, characters, dict(skipped))
+        return Choice(pairs, dict(skipped))
+
+    def spread(self, training_sheet_id: str, request: AnswerRequest, choice: Choice, *, most: int) -> list[str]:
+        """About `most` of the pairs that can be answered, evenly over all of them; all when they are not more."""
+        found: list[str] = []
+        for where, params in _parts(training_sheet_id, request):
+            found += [
+                rows.text(row, "id")
+                for row in self._store.query(
+                    "SELECT id FROM (SELECT id, ROW_NUMBER() OVER (ORDER BY sequence_number) - 1 AS place FROM pairs "
+                    f"WHERE {where} AND {_REASON} = '') AS chosen WHERE {_SPREAD} ORDER BY place",
+                    step=max(choice.pairs // max(most, 1), 1),
+                    **params,
+                )
+            ]
+        return found
 
     def freeze(self, answering_id: str, training_sheet_id: str, request: AnswerRequest) -> None:
         """Note the pairs that can be answered, and the version that each has now."""
@@ -93,18 +114,28 @@ class AnsweringRecords:
     def failed_pairs(self, training_sheet_id: str) -> tuple[str, ...]:
         """The pending pairs that a model gave no answer for."""
         found = self._store.query(
-            "SELECT id FROM pairs WHERE training_sheet_id = :id AND review_status = 'pending' "
-            "AND generation_error <> '' AND messages <> '[]' AND response_source <> 'human_labeled' "
-            "ORDER BY sequence_number",
-            id=training_sheet_id,
+            f"SELECT id FROM pairs WHERE {_FAILED} ORDER BY sequence_number", id=training_sheet_id
         )
         return tuple(rows.text(row, "id") for row in found)
+
+    def count_failed(self, training_sheet_id: str) -> int:
+        """How many `failed_pairs` there are."""
+        found = self._store.query(f"SELECT COUNT(*) AS pairs FROM pairs WHERE {_FAILED}", id=training_sheet_id)
+        return rows.whole(found[0], "pairs")
 
     # --- answerings --------------------------------------------------------------------------------------------------
 
     def insert(self, values: Mapping[str, Value]) -> None:
         """Store a new answering."""
         self._store.append("answerings", [values])
+
+    def later_than_all(self, training_sheet_id: str, now: datetime) -> datetime:
+        """The present time, but after the beginning of every former answering: a clock may have been set back."""
+        found = self._store.query(
+            "SELECT started_at FROM answerings WHERE training_sheet_id = :id ORDER BY started_at DESC LIMIT 1",
+            id=training_sheet_id,
+        )
+        return max(now, rows.time(found[0], "started_at") + timedelta(milliseconds=1)) if found else now
 
     def latest(self, training_sheet_id: str) -> Answering | None:
         """The newest answering of a training sheet."""

@@ -8,38 +8,36 @@ from dataclasses import dataclass, replace
 from workbench_core.canonical_labels import CanonicalLabel, CanonicalLabels
 from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock
-from workbench_core.errors import Invalid, NotFound, WorkbenchError
+from workbench_core.errors import NotFound, WorkbenchError
 from workbench_core.history import History
-from workbench_core.pairs import Pair
 from workbench_core.pairs.records import PairRecords
 from workbench_core.ports import ChatModel, Conversation, Store
-from workbench_core.prompt_rendering import Renderer
-from workbench_core.prompt_templates.row_values import kept_pictures, lacks_picture, with_pictures
+from workbench_core.prompt_templates import TemplateSnapshot
 from workbench_core.runs import RunContext, Runs, RunStopped
+from workbench_core.sheets import Sheets
 from workbench_core.training_sheets.answering import (
     Answering,
     AnsweringStatus,
 )
+from workbench_core.training_sheets.answering_items import Questions, options_of, questions
 from workbench_core.training_sheets.answering_records import AnsweringRecords
 from workbench_core.training_sheets.asking import Asking, Piece, Work
-from workbench_core.training_sheets.examples import with_examples
 from workbench_core.training_sheets.generation import LOOKUP, NOTHING, OWN_RUN
-from workbench_core.training_sheets.items import Item
 from workbench_core.training_sheets.model import TrainingSheet
-from workbench_core.training_sheets.pair_changes import PairChanges, Target
+from workbench_core.training_sheets.pair_changes import Origin, PairChanges, Target
 from workbench_core.training_sheets.records import TrainingSheetRecords
 from workbench_core.training_sheets.spending import ADD_SPENDING, Spending
-
-_NO_PICTURE = "The picture of this item was not kept, because its question could not be made: generate it anew."
+from workbench_core.usage import UsageRules
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What stays the same for a whole run; `renderer` only when questions are made anew."""
+    """What stays the same for a whole run."""
 
     training_sheet: TrainingSheet
     answering: Answering
-    renderer: Renderer | None
+    questions: Questions
+    origin: Origin
     context: RunContext
 
 
@@ -57,8 +55,10 @@ class AnsweringRun:
         runs: Runs,
         history: History,
         clock: Clock,
+        sheets: Sheets,
     ) -> None:
         self._store = store
+        self._sheets = sheets
         self._records = records
         self._training_sheets = training_sheets
         self._labels = labels
@@ -95,23 +95,41 @@ class AnsweringRun:
     def _plan(self, answering: Answering, context: RunContext) -> _Plan:
         """The training sheet as this answering sees it: with its model, and the newer template if there is one."""
         training_sheet = self._training_sheets.get(answering.training_sheet_id)
-        template = answering.newer_template or training_sheet.template
-        is_anew = answering.newer_template is not None or bool(answering.examples)
+        newer = answering.newer_template
+        template = newer or training_sheet.template
+        asked = questions(template, answering.examples, answering.request, is_newer=newer is not None)
         return _Plan(
             training_sheet=replace(training_sheet, template=template, model_name=answering.model_name),
             answering=answering,
-            renderer=template.renderer() if is_anew else None,
+            questions=asked,
+            origin=Origin(
+                answering.id,
+                answering.started_by,
+                asked_by={}
+                if asked.renderer is None
+                else {
+                    "template": answering.request.template_id if newer else training_sheet.prompt_template_id,
+                    "template_version": template.version,
+                },
+                rules=self._rules_of(training_sheet, newer),
+            ),
             context=context,
         )
+
+    def _rules_of(self, training_sheet: TrainingSheet, newer: TemplateSnapshot | None) -> tuple[UsageRules, ...]:
+        """What a newer template brings (2.4): its own usage rules, and those of the source as it is tagged now."""
+        if newer is None:
+            return ()
+        return newer.usage, self._sheets.usage_rules(self._sheets.get(training_sheet.sheet_id))
 
     # --- the questions -----------------------------------------------------------------------------------------------
 
     def _work(self, plan: _Plan) -> str:
         answering, request = plan.answering, plan.answering.request
-        options = plan.training_sheet.template.chat_options(seed=request.seed)
+        is_newer = answering.newer_template is not None
         asking: Asking[Target] = Asking(
             self._model(answering),
-            replace(options, asks_again=request.overwrite and answering.newer_template is None),
+            options_of(plan.training_sheet.template, request, is_newer=is_newer),
             allowance=answering.allowance,
             spent=answering.spent,
             should_stop=plan.context.should_stop,
@@ -138,27 +156,10 @@ class AnsweringRun:
                 training_sheet.sheet_id, [pair.item_ref for pair in pairs.values()], training_sheet.label_type
             )
             targets = [
-                Target(pairs[pair_id], version, self._item(plan, pairs[pair_id]))
+                Target(pairs[pair_id], version, plan.questions.item(pairs[pair_id]))
                 for pair_id, version in versions.items()
             ]
             yield [Work(target, _question(target, labels)) for target in targets]
-
-    def _item(self, plan: _Plan, pair: Pair) -> Item:
-        """The pair as an item with its question: as it was asked, or made anew from its frozen values and pictures."""
-        template = plan.training_sheet.template
-        if plan.renderer is None:
-            error = "" if pair.messages else pair.generation_error
-            return Item(pair.item_ref, pair.variables, pair.messages, error=error)
-        try:
-            messages = plan.renderer.render(pair.variables)
-        except Invalid as error:
-            return Item(pair.item_ref, pair.variables, (), error=error.message)
-        if not pair.messages and lacks_picture(pair.variables, template.placeholders):
-            return Item(pair.item_ref, pair.variables, (), error=_NO_PICTURE)
-        attachments = pair.messages[-1].attachments if pair.messages else ()
-        attached = with_pictures(messages, kept_pictures(pair.variables, attachments, template.placeholders))
-        item = Item(pair.item_ref, pair.variables, attached)
-        return with_examples(item, plan.answering.examples, plan.answering.request.examples)
 
     # --- one transaction a piece -------------------------------------------------------------------------------------
 
@@ -171,23 +172,22 @@ class AnsweringRun:
         with self._store.transaction():
             self._hold(plan, piece.spent)
             outcomes = self._changes.apply(
-                piece.subjects, piece.answers, training_sheet=plan.training_sheet, answering_id=answering.id,
-                by=answering.started_by,
-            )  # fmt: skip
+                piece.subjects, piece.answers, training_sheet=plan.training_sheet, origin=plan.origin
+            )
             self._records.settle(answering.id, outcomes)
             done, total = self._records.progress(answering.id)
             so_far = context.run.total - (total - done)
             context.report(so_far, context.run.total, f"{done:,} of {total:,} pairs")
 
     def _hold(self, plan: _Plan, spent: Spending) -> None:
-        held = self._store.execute(
+        """Count what was spent at the answering and at its training sheet, whose row is locked first everywhere."""
+        is_open = self._training_sheets.add_spending(plan.training_sheet, spent)
+        held = is_open and self._store.execute(
             f"UPDATE answerings SET updated_at = :now, {ADD_SPENDING} WHERE id = :id "
-            f"AND status IN ('working', 'paused', 'cancelled') AND {OWN_RUN} AND EXISTS (SELECT 1 "
-            "FROM training_sheets WHERE training_sheets.id = :sheet AND training_sheets.status = 'review')",
+            f"AND status IN ('working', 'paused', 'cancelled') AND {OWN_RUN}",
             touches="answerings",
             now=self._clock(),
             id=plan.answering.id,
-            sheet=plan.training_sheet.id,
             run=plan.context.run.id,
             worker=plan.context.run.worker,
             **spent.parameters(),

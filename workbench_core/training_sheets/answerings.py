@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from workbench_core import rows
 from workbench_core.canonical_labels import CanonicalLabels
@@ -13,18 +14,23 @@ from workbench_core.history import History
 from workbench_core.permissions import Action, Permissions
 from workbench_core.ports import ChatModel, Store
 from workbench_core.prompt_templates import PromptTemplate, PromptTemplates, TemplateDraft, TemplateStatus
+from workbench_core.prompt_templates.versions import numbers_of
 from workbench_core.runs import Run, RunContext, Runs
+from workbench_core.sheets import Sheets
 from workbench_core.training_sheets.answering import (
     Answering,
     AnsweringPreview,
     AnsweringStatus,
     AnswerRequest,
 )
+from workbench_core.training_sheets.answering_items import options_of, questions
+from workbench_core.training_sheets.answering_preview import AnsweringPreviews, Asked
 from workbench_core.training_sheets.answering_records import ANSWERING_KIND, AnsweringRecords
 from workbench_core.training_sheets.answering_run import AnsweringRun
 from workbench_core.training_sheets.examples import latest_examples
 from workbench_core.training_sheets.model import (
     MAX_EXAMPLES,
+    MOST_SEED,
     FewShot,
     TrainingSheet,
     TrainingSheetStatus,
@@ -42,6 +48,7 @@ class Answerings:
         store: Store,
         *,
         records: TrainingSheetRecords,
+        sheets: Sheets,
         templates: PromptTemplates,
         labels: CanonicalLabels,
         chat_models: ChatModels,
@@ -52,6 +59,7 @@ class Answerings:
     ) -> None:
         self._store = store
         self._training_sheets = records
+        self._sheets = sheets
         self._templates = templates
         self._chat_models = chat_models
         self._runs = runs
@@ -59,9 +67,10 @@ class Answerings:
         self._permissions = permissions
         self._clock = clock
         self._records = AnsweringRecords(store, runs, clock)
+        self._previews = AnsweringPreviews(store, self._records, labels, chat_models)
         self._run = AnsweringRun(
             store, records=self._records, training_sheets=records, labels=labels, chat_models=chat_models, runs=runs,
-            history=history, clock=clock,
+            history=history, clock=clock, sheets=sheets,
         )  # fmt: skip
 
     # --- asking for it -----------------------------------------------------------------------------------------------
@@ -69,26 +78,30 @@ class Answerings:
     def preview(self, training_sheet_id: str, request: AnswerRequest) -> AnsweringPreview:
         """How many pairs would be answered, which not and why, and what it will take, without writing."""
         training_sheet = self._training_sheets.get(training_sheet_id)
-        choice = self._records.choice(training_sheet_id, request)
-        model = self._model(training_sheet, self._newer_template(training_sheet, request), request)
-        estimate = self._chat_models.estimate(model.name, calls=choice.pairs, characters=choice.characters)
-        return AnsweringPreview(choice.pairs, choice.skipped, estimate)
+        newer = self._newer_template(training_sheet, request)
+        template = newer or training_sheet.template
+        is_newer = newer is not None
+        asked = Asked(
+            self._model(training_sheet, newer, request),
+            questions(template, self._examples(training_sheet, newer, request), request, is_newer=is_newer),
+            options_of(template, request, is_newer=is_newer),
+        )
+        return self._previews.preview(training_sheet, request, asked)
 
     def start(self, training_sheet_id: str, request: AnswerRequest, *, by: str) -> Run:
         """Freeze the pairs with their versions, the template and the examples, and queue the work."""
         self._permissions.check(by, Action.GENERATE)
         training_sheet = self._training_sheets.get(training_sheet_id)
         _check_in_review(training_sheet)
-        self.check_idle(training_sheet)
+        self._check_none_waits(training_sheet)
         newer = self._newer_template(training_sheet, request)
         model = self._model(training_sheet, newer, request)
         checked_allowance(model, request.budget, request.call_limit)
-        if not 0 <= request.examples <= MAX_EXAMPLES:
-            raise Invalid(
-                f"The number of examples must be between 0 and {MAX_EXAMPLES}.", hint="Choose another number."
-            )
+        _check_numbers(request)
         answering_id = new_id("answering")
         with self._store.transaction():
+            self._training_sheets.hold(training_sheet)
+            self._check_none_waits(training_sheet)
             choice = self._records.choice(training_sheet_id, request)
             if not choice.pairs:
                 raise Conflict(_nothing(choice.skipped), hint="Choose pairs that wait for an answer.")
@@ -102,16 +115,42 @@ class Answerings:
         self._runs.wake.set()
         return run
 
-    def retry_failed(self, training_sheet_id: str, *, by: str) -> Run:
-        """Ask again about the pairs that a model gave no answer for. Raises Conflict without any."""
+    def retryable(self, training_sheet_id: str) -> int:
+        """How many pairs `retry_failed` would ask about: pending ones that a model failed to answer."""
+        return self._records.count_failed(training_sheet_id)
+
+    def retry_failed(
+        self, training_sheet_id: str, *, by: str, budget: float | None = None, call_limit: int | None = None
+    ) -> Run:
+        """Ask again about the pairs that a model gave no answer for, within what is left of the sheet's limits.
+
+        A budget or limit that is given becomes the training sheet's. Raises Conflict without any such pair, or while a
+        limit is used up; Invalid for what is no limit.
+        """
         self._permissions.check(by, Action.GENERATE)
+        training_sheet = self._training_sheets.get(training_sheet_id)
         failed = self._records.failed_pairs(training_sheet_id)
         if not failed:
             raise Conflict(
                 "No pair waits for an answer that a model failed to give.",
                 hint="A question that could not be made needs another template version.",
             )
-        return self.start(training_sheet_id, AnswerRequest(pair_ids=failed, overwrite=True), by=by)
+        request = AnswerRequest(pair_ids=failed, overwrite=True)
+        allowance = checked_allowance(
+            self._model(training_sheet, None, request),
+            training_sheet.budget if budget is None else budget,
+            training_sheet.call_limit if call_limit is None else call_limit,
+        )
+        if used_up := allowance.used_up(training_sheet.spent):
+            hint = "Raise it, or generate the missing answers with a budget of their own."
+            raise Conflict(f"{used_up} is used up.", hint=hint)
+        left = allowance.left(training_sheet.spent)
+        with self._store.transaction():
+            self._training_sheets.set_limits(training_sheet_id, allowance.budget, allowance.call_limit)
+            request = replace(request, budget=left.budget, call_limit=left.call_limit)
+            run = self.start(training_sheet_id, request, by=by)
+        self._runs.wake.set()  # the run can be seen only now
+        return run
 
     # --- watching and steering ---------------------------------------------------------------------------------------
 
@@ -143,6 +182,8 @@ class Answerings:
             model = self._chat_models.get(answering.model_name)
             check_room(checked_allowance(model, budget, call_limit), answering.spent)
         with self._store.transaction():
+            self._training_sheets.hold(training_sheet)
+            self.check_idle(training_sheet)
             if answering.status is not AnsweringStatus.WORKING:  # else its run ended without being able to say so
                 self._records.move(answering, "resume", by=by)
             self._records.set_limits(answering.id, budget, call_limit)
@@ -160,6 +201,16 @@ class Answerings:
             )
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _check_none_waits(self, training_sheet: TrainingSheet) -> None:
+        """Raise Conflict while one is at work or paused: a new one would hide it for ever."""
+        self.check_idle(training_sheet)
+        latest = self._records.latest(training_sheet.id)
+        if latest is not None and latest.is_paused:
+            raise Conflict(
+                f"An answering of “{training_sheet.name}” is paused at {latest.done:,} of {latest.total:,} pairs.",
+                hint="Resume or cancel it first.",
+            )
 
     def _get(self, training_sheet_id: str) -> Answering:
         answering = self._records.latest(training_sheet_id)
@@ -190,6 +241,11 @@ class Answerings:
         title, hint = f"“{template.name}” {template.version}", "Generate a new training sheet with it."
         if template.lineage_id != self._templates.get(training_sheet.prompt_template_id).lineage_id:
             raise Invalid(f"{title} is no version of the template of this training sheet.", hint=hint)
+        if numbers_of(template.version) < numbers_of(training_sheet.template_version):
+            raise Invalid(
+                f"{title} is older than {training_sheet.template_version}, with which this training sheet was made.",
+                hint="Choose a newer version.",
+            )
         if template.status is not TemplateStatus.PUBLISHED:
             raise Invalid(f"{title} is {template.status}: publish it first.", hint="Only published versions are used.")
         if _answers_of(template) != _answers_of(training_sheet.template):
@@ -213,7 +269,7 @@ class Answerings:
         *,
         by: str,
     ) -> None:
-        now = self._clock()
+        now = self._records.later_than_all(training_sheet.id, self._clock())
         self._records.insert(
             {
                 "id": answering_id,
@@ -245,6 +301,7 @@ class Answerings:
         return latest_examples(
             self._store, newer or training_sheet.template, sheet_id=training_sheet.sheet_id,
             wanted=request.examples, without=training_sheet.options.held_out,
+            source=self._sheets.usage_rules(self._sheets.get(training_sheet.sheet_id)),
         )  # fmt: skip
 
     def _start_run(self, training_sheet: TrainingSheet, *, total: int, by: str) -> Run:
@@ -258,6 +315,13 @@ def _check_in_review(training_sheet: TrainingSheet) -> None:
             f"“{training_sheet.name}” is {training_sheet.stage}: its pairs cannot be answered.",
             hint="Only training sheets in review change.",
         )
+
+
+def _check_numbers(request: AnswerRequest) -> None:
+    if not 0 <= request.examples <= MAX_EXAMPLES:
+        raise Invalid(f"The number of examples must be between 0 and {MAX_EXAMPLES}.", hint="Choose another number.")
+    if not 0 <= request.seed <= MOST_SEED:
+        raise Invalid(f"The seed must be between 0 and {MOST_SEED:,}.", hint="Choose another number.")
 
 
 def _answers_of(template: TemplateDraft) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ from workbench_core.errors import Invalid
 from workbench_core.ports import ChatModel, Lake, Store, Value
 from workbench_core.prompt_templates import PromptTemplate, PromptTemplates, TemplateStatus
 from workbench_core.sheets import Sheet, Sheets
+from workbench_core.training_sheets.continuing import selection_of
 from workbench_core.training_sheets.examples import latest_examples
 from workbench_core.training_sheets.model import (
     MAX_EXAMPLES,
@@ -67,7 +68,7 @@ class Creation:
             "answer_column": request.answer_column if reads_column(source) else "",
             "filter": self._accepted_filter(request, sheet),
             "row_limit": request.row_limit,
-            "generation_options": self._options(request, template, asks=model is not None).to_json(),
+            "generation_options": self._options(request, sheet, template, asks=model is not None).to_json(),
             "is_test": template.status is TemplateStatus.DRAFT,
             "is_demo": request.is_demo,
             "status": TrainingSheetStatus.GENERATING.value,
@@ -80,15 +81,22 @@ class Creation:
             **_model_values(model, request),
         }
 
-    def _options(self, request: GenerationRequest, template: PromptTemplate, *, asks: bool) -> GenerationOptions:
-        """The rest of the request, with the examples as they are now. Raises Invalid for too many."""
+    def _options(
+        self, request: GenerationRequest, sheet: Sheet, template: PromptTemplate, *, asks: bool
+    ) -> GenerationOptions:
+        """The rest of the request, with the examples and the sheet as they are now. Raises Invalid for too many."""
         if not 0 <= request.examples <= MAX_EXAMPLES:
             raise Invalid(
                 f"The number of examples must be between 0 and {MAX_EXAMPLES}.", hint="Choose another number."
             )
         examples = (
             latest_examples(
-                self._store, template, sheet_id=request.sheet_id, wanted=request.examples, without=request.held_out
+                self._store,
+                template,
+                sheet_id=request.sheet_id,
+                wanted=request.examples,
+                without=request.held_out,
+                source=self._sheets.usage_rules(self._sheets.get(request.sheet_id)),
             )
             if asks and request.examples
             else ()
@@ -100,6 +108,7 @@ class Creation:
             seed=request.seed,
             examples_wanted=request.examples if asks else 0,
             examples=examples,
+            selection=selection_of(sheet),
         )
 
     def _accepted_filter(self, request: GenerationRequest, sheet: Sheet) -> str:

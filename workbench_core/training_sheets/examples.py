@@ -12,30 +12,45 @@ from workbench_core.pairs import Pair
 from workbench_core.pairs.model import PAIR_COLUMNS, pair_from
 from workbench_core.ports import Message, Store
 from workbench_core.prompt_rendering import Renderer
-from workbench_core.prompt_templates import TemplateDraft
+from workbench_core.prompt_templates import TemplateDraft, from_snapshot
 from workbench_core.prompt_templates.row_values import kept_pictures
 from workbench_core.training_sheets.items import Item
 from workbench_core.training_sheets.model import FewShot
-from workbench_core.usage import Use
+from workbench_core.usage import UsageRules, Use
 
 _LOOKED_AT = 200  # newest approved pairs: several may be about one item, or not be allowed in a prompt
 
 
 def latest_examples(
-    store: Store, template: TemplateDraft, *, sheet_id: str, wanted: int, without: Collection[str] = ()
+    store: Store,
+    template: TemplateDraft,
+    *,
+    sheet_id: str,
+    wanted: int,
+    source: UsageRules,
+    without: Collection[str] = (),
 ) -> tuple[FewShot, ...]:
     """The latest approved pairs of a sheet and the template's label type, the newest last, each item once.
 
     One more than `wanted`, when there are so many: an item that is among them is asked with the others. Left out are
-    pairs that may not be used as few-shot examples (INV-6), items of `without`, and answers that the template refuses.
+    pairs that may not be used as few-shot examples by the rules of the pair, its template, its canonical label or the
+    `source` as they are now (INV-6), those of rejected training sheets, items that are set aside for their quality or
+    in `without`, and answers that the template refuses.
     """
+    training_sheets = _showable(store, sheet_id, template.label_type) if source.permits(Use.FEW_SHOT) else []
+    if not training_sheets:
+        return ()
     columns = ", ".join(f"pairs.{name.strip()}" for name in PAIR_COLUMNS.split(","))
     found = store.query(
-        f"SELECT {columns} FROM pairs JOIN training_sheets ON training_sheets.id = pairs.training_sheet_id "
-        "WHERE pairs.sheet_id = :sheet AND training_sheets.label_type = :label_type AND pairs.answer <> '' "
+        f"SELECT {columns} FROM pairs LEFT JOIN canonical_labels labels ON labels.sheet_id = pairs.sheet_id "
+        "AND labels.item_ref = pairs.item_ref AND labels.label_type = :label_type "
+        "WHERE pairs.training_sheet_id IN :training_sheets AND pairs.answer <> '' "
         "AND pairs.review_status IN ('approved', 'edited') AND pairs.allowed_uses LIKE :use "
-        "AND pairs.prohibited_uses NOT LIKE :use ORDER BY pairs.reviewed_at DESC, pairs.id LIMIT :limit",
-        sheet=sheet_id,
+        "AND pairs.prohibited_uses NOT LIKE :use AND (labels.id IS NULL OR (labels.allowed_uses LIKE :use "
+        "AND labels.prohibited_uses NOT LIKE :use)) AND NOT EXISTS (SELECT 1 FROM quarantined_items aside "
+        "WHERE aside.sheet_id = pairs.sheet_id AND aside.item_ref = pairs.item_ref AND aside.state = 'set_aside') "
+        "ORDER BY pairs.reviewed_at DESC, pairs.id LIMIT :limit",
+        training_sheets=training_sheets,
         label_type=template.label_type,
         use=f"%{rows.to_json(Use.FEW_SHOT.value)}%",
         limit=_LOOKED_AT,
@@ -53,6 +68,21 @@ def latest_examples(
         if len(examples) > wanted:
             break
     return tuple(reversed(examples.values()))
+
+
+def _showable(store: Store, sheet_id: str, label_type: str) -> list[str]:
+    """The training sheets whose pairs may be shown: not rejected as a whole, by a template that permits it."""
+    found = store.query(
+        "SELECT id, template_snapshot FROM training_sheets WHERE sheet_id = :sheet AND label_type = :label_type "
+        "AND status <> 'rejected' ORDER BY id",
+        sheet=sheet_id,
+        label_type=label_type,
+    )
+    return [
+        rows.text(row, "id")
+        for row in found
+        if from_snapshot(rows.json_object(row, "template_snapshot")).usage.permits(Use.FEW_SHOT)
+    ]
 
 
 def with_examples(item: Item, examples: Sequence[FewShot], wanted: int) -> Item:

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench_core import rows
-from workbench_core.canonical_labels import CanonicalLabel, CanonicalLabels
+from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock
 from workbench_core.errors import NotFound, WorkbenchError
 from workbench_core.history import History
-from workbench_core.ports import ChatAnswer, ChatModel, Conversation, Lake, Selection, Store
+from workbench_core.ports import ChatModel, Conversation, Lake, Selection, Store
 from workbench_core.prompt_rendering import Renderer
 from workbench_core.prompt_templates import AnswerSource
 from workbench_core.runs import RunContext, Runs, RunStopped
 from workbench_core.sheets import Sheet, Sheets
 from workbench_core.sheets.picture_files import PictureFiles
+from workbench_core.training_sheets.ahead import made_ahead
 from workbench_core.training_sheets.asking import Asking, Piece, Work
+from workbench_core.training_sheets.batches import Batch, Batches
+from workbench_core.training_sheets.continuing import check_active
 from workbench_core.training_sheets.examples import with_examples
 from workbench_core.training_sheets.growth import Growth
+from workbench_core.training_sheets.item_columns import ItemColumns, gathered, item_columns, render_item_columns
 from workbench_core.training_sheets.items import Item, columns_of, render_items
-from workbench_core.training_sheets.model import TrainingSheet, TrainingSheetStatus, asks_model, reads_column
-from workbench_core.training_sheets.pair_rows import ROW_COLUMNS, PairRows
+from workbench_core.training_sheets.model import (
+    LIFECYCLE,
+    TrainingSheet,
+    TrainingSheetStatus,
+    asks_model,
+    reads_column,
+)
 from workbench_core.training_sheets.spending import ADD_SPENDING, Spending
 from workbench_core.training_sheets.warehouse import WarehouseAnswers, WarehousePlan
-from workbench_core.usage import UsageRules
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FRAME = 2_000  # rows that are read and rendered together
 BATCH = 4_000  # items of one transaction when no model is asked
+BATCH_CHARACTERS = 15_000_000  # of their messages: three batches and what they are stored as are held at a time
 LOOKUP = 500  # items whose labels are looked up together when a model answers the others
 NOTHING = Spending()
 OWN_RUN = "EXISTS (SELECT 1 FROM runs WHERE runs.id = :run AND runs.status = 'running' AND runs.worker = :worker)"
@@ -43,21 +53,22 @@ class _Plan:
     """What stays the same for a whole run. `start` is the position of the last item worked on before."""
 
     training_sheet: TrainingSheet
-    sheet_rules: UsageRules
     renderer: Renderer
     pictures: PictureFiles
     selection: Selection
     columns: tuple[str, ...]
+    batches: Batches
     start: int
     after: str
     context: RunContext
 
 
 class _Progress:
-    """How far the run is: the position of the last item that was stored."""
+    """How far the run is: the position of the last item that was stored, and whether somebody ended it meanwhile."""
 
     def __init__(self, position: int) -> None:
         self.position = position
+        self.is_over = False
 
 
 class Generation:
@@ -111,45 +122,65 @@ class Generation:
         except RunStopped:
             raise
         except WorkbenchError as error:
-            self._fail(context, f"{error.message} {error.hint}".strip())
+            self._fail(training_sheet, context, f"{error.message} {error.hint}".strip())
             raise
         except Exception as error:
-            self._fail(context, f"Unexpected: {error} (see the log)")
+            self._fail(training_sheet, context, f"Unexpected: {error} (see the log)")
             raise
 
     # --- the items ---------------------------------------------------------------------------------------------------
 
     def _plan(self, training_sheet: TrainingSheet, context: RunContext) -> _Plan:
         sheet: Sheet = self._sheets.get(training_sheet.sheet_id)
+        check_active(sheet)
         start, last_item = self._last_pair(training_sheet.id)
+        sheet_rules = self._sheets.usage_rules(sheet).combine(training_sheet.template.usage)
         return _Plan(
             training_sheet=training_sheet,
-            sheet_rules=self._sheets.usage_rules(sheet).combine(training_sheet.template.usage),
             renderer=training_sheet.template.renderer(),
             pictures=PictureFiles(self._lake, sheet),
             selection=self._growth.selection(training_sheet, sheet),
             columns=columns_of(training_sheet.mapping, training_sheet.answer_column, sheet.item_id_column),
+            batches=Batches(
+                self._store, self._labels, self._clock, training_sheet=training_sheet, sheet_rules=sheet_rules
+            ),
             start=start,
             after="" if training_sheet.options.appends else last_item,  # new items may stand anywhere in the order
             context=context,
         )
 
-    def _items(self, plan: _Plan, size: int) -> Iterator[list[Item]]:
-        """The rendered items that have no pair yet, in their order, up to the last selected one."""
-        training_sheet, options = plan.training_sheet, plan.training_sheet.options
-        known = self._growth.known(training_sheet.id) if options.appends else frozenset()
+    def _frames(self, plan: _Plan) -> Iterator[pd.DataFrame]:
+        """The rows of the items that have no pair yet, in their order, up to the last selected one."""
+        training_sheet = plan.training_sheet
+        is_growing = training_sheet.options.appends
+        known = self._growth.known(training_sheet.id) if is_growing else frozenset()
+        labelled = self._growth.labelled(training_sheet) if is_growing else None
         left, last_item = training_sheet.selected_items - plan.start, plan.after
-        for frame in self._lake.batches(plan.selection, columns=plan.columns, size=size, after=plan.after):
+        for frame in self._lake.batches(plan.selection, columns=plan.columns, size=FRAME, after=plan.after):
             if left <= 0:
                 return
-            fresh = _fresh(frame, last_item, known)[:left]
-            mapping, answers = training_sheet.mapping, training_sheet.answer_column
-            items = list(render_items(fresh, plan.renderer, mapping, answers, pictures=plan.pictures))
-            if options.examples:
-                items = [with_examples(item, options.examples, options.examples_wanted) for item in items]
-            if items:
-                left, last_item = left - len(items), items[-1].item_ref
-                yield items
+            fresh = _fresh(frame, last_item, known, labelled)[:left]
+            if len(fresh):
+                left, last_item = left - len(fresh), str(fresh["item_ref"].iloc[-1])
+                yield fresh
+
+    def _rendered(self, plan: _Plan, frame: pd.DataFrame) -> list[Item]:
+        """The items of rows, with their examples."""
+        training_sheet, options = plan.training_sheet, plan.training_sheet.options
+        mapping, answers = training_sheet.mapping, training_sheet.answer_column
+        items = list(render_items(frame, plan.renderer, mapping, answers, pictures=plan.pictures))
+        if options.examples:
+            items = [with_examples(item, options.examples, options.examples_wanted) for item in items]
+        return items
+
+    def _item_columns(self, plan: _Plan) -> Iterator[ItemColumns]:
+        """The same as columns, where nothing but texts goes into a question without an object for each item."""
+        training_sheet = plan.training_sheet
+        mapping, answers = training_sheet.mapping, training_sheet.answer_column
+        is_plain = not training_sheet.options.examples and plan.pictures.columns.isdisjoint(mapping.values())
+        for frame in self._frames(plan):
+            columns = render_item_columns(frame, plan.renderer, mapping, answers) if is_plain else None
+            yield item_columns(self._rendered(plan, frame)) if columns is None else columns
 
     # --- the answers -------------------------------------------------------------------------------------------------
 
@@ -157,17 +188,18 @@ class Generation:
         """Store piece after piece up to the last selected item; gives the limit that was used up before, if any."""
         training_sheet, context = plan.training_sheet, plan.context
         if not asks_model(training_sheet.answer_source):
-            for items in self._items(plan, BATCH):
-                self._store_items(plan, progress, items)
-                if context.should_stop():
-                    raise RunStopped
+            with made_ahead(self._batches(plan)) as batches:
+                for batch in batches:
+                    self._store_batch(plan, progress, batch)
+                    if context.should_stop():
+                        raise RunStopped
             return ""
         asking: Asking[Item] = Asking(
             self._answering_model(plan),
             training_sheet.template.chat_options(seed=training_sheet.options.seed),
             allowance=training_sheet.allowance,
             spent=training_sheet.spent,
-            should_stop=context.should_stop,
+            should_stop=lambda: progress.is_over or context.should_stop(),
             store=lambda piece: self._store_piece(plan, progress, piece),
             in_order=True,
         )
@@ -219,10 +251,11 @@ class Generation:
         """The items, those without another answer with their question."""
         training_sheet = plan.training_sheet
         has_column = reads_column(training_sheet.answer_source)
-        for many in self._items(plan, BATCH):
+        for frame in self._frames(plan):
+            many = self._rendered(plan, frame)
             for begin in range(0, len(many), LOOKUP):
                 items = many[begin : begin + LOOKUP]
-                labels = self._looked_up(training_sheet, [item.item_ref for item in items])
+                labels = plan.batches.labels_of([item.item_ref for item in items]).by_item()
                 yield [
                     Work(
                         item,
@@ -233,45 +266,46 @@ class Generation:
                     for item in items
                 ]
 
-    def _looked_up(self, training_sheet: TrainingSheet, refs: Sequence[str]) -> Mapping[str, CanonicalLabel]:
-        """The labels of these items; a sheet without any of the type is not asked item by item."""
-        found = self._store.query(
-            "SELECT id FROM canonical_labels WHERE sheet_id = :sheet AND label_type = :label_type LIMIT 1",
-            sheet=training_sheet.sheet_id,
-            label_type=training_sheet.label_type,
-        )
-        return self._labels.lookup(training_sheet.sheet_id, refs, training_sheet.label_type) if found else {}
-
     # --- one transaction a piece -------------------------------------------------------------------------------------
 
-    def _store_piece(self, plan: _Plan, progress: _Progress, piece: Piece[Item]) -> None:
-        self._store_items(plan, progress, piece.subjects, answers=piece.answers, spent=piece.spent)
+    def _batches(self, plan: _Plan) -> Generator[Batch]:
+        """The pairs that need no model, made ready batch by batch."""
+        start = plan.start + 1
+        for items in gathered(self._item_columns(plan), most=BATCH, characters=BATCH_CHARACTERS):
+            yield plan.batches.make(items, start)
+            start += len(items)
 
-    def _store_items(
-        self,
-        plan: _Plan,
-        progress: _Progress,
-        items: Sequence[Item],
-        *,
-        answers: Mapping[str, ChatAnswer] | None = None,
-        spent: Spending = NOTHING,
-    ) -> None:
-        """Store pairs, reuse counts, spending and progress together. Raises RunStopped when the sheet was cancelled."""
-        training_sheet, start = plan.training_sheet, progress.position + 1
+    def _store_batch(self, plan: _Plan, progress: _Progress, batch: Batch) -> None:
+        """Store prepared pairs with reuse counts and progress. Raises RunStopped when the sheet was cancelled."""
         with self._store.transaction():
-            self._hold(plan.context, spent)
-            labels = self._looked_up(training_sheet, [item.item_ref for item in items]) if items else {}
-            numbered = list(enumerate(items, start=start))
-            if training_sheet.answer_source is AnswerSource.CANONICAL:
-                numbered = [(number, item) for number, item in numbered if item.item_ref in labels]
-            builder = PairRows(
-                training_sheet, plan.sheet_rules, labels, answers or {}, training_sheet.model_name, self._clock()
+            self._hold(plan.context, NOTHING)
+            plan.batches.store(batch)
+            self._report(plan, progress.position + len(batch.items) - plan.start)
+        progress.position += len(batch.items)
+
+    def _store_piece(self, plan: _Plan, progress: _Progress, piece: Piece[Item]) -> None:
+        """Store answered items with reuse counts, spending and progress.
+
+        When the training sheet was cancelled meanwhile only the spending is counted: what was asked is paid for.
+        """
+        try:
+            with self._store.transaction():
+                self._hold(plan.context, piece.spent)
+                if piece.subjects:
+                    plan.batches.store_new(
+                        plan.batches.make(item_columns(piece.subjects), progress.position + 1, piece.answers)
+                    )
+                self._report(plan, progress.position + len(piece.subjects) - plan.start)
+        except RunStopped:
+            progress.is_over = True  # the model ends what it works on, which is counted too
+            self._store.execute(
+                f"UPDATE training_sheets SET {ADD_SPENDING} WHERE id = :id",
+                touches="training_sheets",
+                id=plan.training_sheet.id,
+                **piece.spent.parameters(),
             )
-            self._store.append_rows("pairs", ROW_COLUMNS, builder.rows(numbered))
-            if labels:
-                self._labels.count_reuse([labels[item.item_ref].id for _, item in numbered if item.item_ref in labels])
-            self._report(plan, progress.position + len(items) - plan.start)
-        progress.position += len(items)
+        else:
+            progress.position += len(piece.subjects)
 
     def _report(self, plan: _Plan, done: int) -> None:
         """Progress of this run; one that was interrupted counts on from where it stood."""
@@ -326,34 +360,43 @@ class Generation:
             self._history.add("training_sheet", training_sheet.id, "pause", by=by, note=reason)
 
     def _finish(self, plan: _Plan) -> None:
-        """Open the review; items without a pair are counted as left out."""
+        """Open the review; items without a pair are counted as left out where the row limit really cut them off."""
         training_sheet, now, items = plan.training_sheet, self._clock(), self._lake.count(plan.selection)
+        is_labelled = training_sheet.answer_source is AnswerSource.CANONICAL
+        missing = self._growth.missing(training_sheet) if is_labelled else None
+        worked_on = 0 if training_sheet.options.appends else training_sheet.selected_items
         with self._store.transaction():
             self._hold(plan.context, NOTHING)
             found = self._store.query(
                 "SELECT COUNT(*) AS pairs FROM pairs WHERE training_sheet_id = :id", id=training_sheet.id
             )
             pairs = rows.whole(found[0], "pairs")
+            left = max(0, items - pairs) if missing is None else missing.new
             self._store.execute(
                 "UPDATE training_sheets SET status = :status, error = '', pause_reason = '', paused_by = '', "
-                "selected_items = :selected, left_out_items = :left_out, completed_at = :now, updated_at = :now, "
-                "row_version = row_version + 1 WHERE id = :id",
+                "selected_items = :selected, left_out_items = :left_out, unlabelled_items = :unlabelled, "
+                "completed_at = :now, updated_at = :now, row_version = row_version + 1 WHERE id = :id",
                 touches="training_sheets",
                 status=TrainingSheetStatus.REVIEW.value,
                 selected=max(pairs, min(items, training_sheet.row_limit)),
-                left_out=max(0, items - pairs),
+                left_out=left if max(pairs, worked_on) >= training_sheet.row_limit else 0,
+                unlabelled=0 if missing is None else missing.unlabelled,
                 now=now,
                 id=training_sheet.id,
             )
             self._history.add("training_sheet", training_sheet.id, "finish", by=plan.context.by, pairs=pairs)
 
-    def _fail(self, context: RunContext, error: str) -> None:
+    def _fail(self, training_sheet: TrainingSheet, context: RunContext, error: str) -> None:
+        """Keep the error; a training sheet that new items were added to goes back to its review with those it has."""
+        action = "fail_append" if training_sheet.options.appends else "fail"
+        selected = "(SELECT MAX(sequence_number) FROM pairs WHERE training_sheet_id = :id)"
         with self._store.transaction():
             failed = self._store.execute(
                 "UPDATE training_sheets SET status = :status, error = :error, pause_reason = '', paused_by = '', "
+                f"selected_items = {selected if action == 'fail_append' else 'selected_items'}, "
                 f"updated_at = :now, row_version = row_version + 1 WHERE id = :id AND status = :was AND {OWN_RUN}",
                 touches="training_sheets",
-                status=TrainingSheetStatus.FAILED.value,
+                status=str(LIFECYCLE.next(TrainingSheetStatus.GENERATING, action)),
                 was=TrainingSheetStatus.GENERATING.value,
                 error=error,
                 now=self._clock(),
@@ -362,11 +405,18 @@ class Generation:
                 worker=context.run.worker,
             )
             if failed:
-                self._history.add("training_sheet", context.subject_id, "fail", by=context.by, error=error)
+                self._history.add("training_sheet", context.subject_id, action, by=context.by, error=error)
 
 
-def _fresh(frame: pd.DataFrame, last_item: str, known: AbstractSet[str]) -> pd.DataFrame:
-    """The rows of a batch that are not worked on yet, each item once; items that repeat themselves are neighbours."""
+def _fresh(
+    frame: pd.DataFrame, last_item: str, known: AbstractSet[str], labelled: AbstractSet[str] | None
+) -> pd.DataFrame:
+    """The rows of a batch that are not worked on yet, each item once; items that repeat themselves are neighbours.
+
+    With `labelled` only those of these items.
+    """
     references = frame["item_ref"].astype(str)
     is_new = ~references.duplicated() & (references != last_item)
-    return frame[is_new & ~references.map(known.__contains__)] if known else frame[is_new]
+    if known:
+        is_new &= ~references.map(known.__contains__)
+    return frame[is_new] if labelled is None else frame[is_new & references.map(labelled.__contains__)]

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 from workbench_core import rows
 from workbench_core.data_quality import Quarantine
 from workbench_core.ports import Lake, Selection, Store
+from workbench_core.prompt_templates import AnswerSource
 from workbench_core.sheets import Sheet, Sheets
 from workbench_core.training_sheets.model import TrainingSheet
 
 _BATCH = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Items without a pair: `new` ones can get one, `unlabelled` ones not, as canonical labels alone answer."""
+
+    new: int
+    unlabelled: int = 0
 
 
 class Growth:
@@ -33,11 +43,25 @@ class Growth:
         found = self._store.query("SELECT item_ref FROM pairs WHERE training_sheet_id = :id", id=training_sheet_id)
         return {rows.text(row, "item_ref") for row in found}
 
-    def new_items(self, training_sheet: TrainingSheet) -> int:
+    def labelled(self, training_sheet: TrainingSheet) -> AbstractSet[str] | None:
+        """The items that a label can answer; None when items without one get a pair too."""
+        if training_sheet.answer_source is not AnswerSource.CANONICAL:
+            return None
+        found = self._store.query(
+            "SELECT item_ref FROM canonical_labels WHERE sheet_id = :sheet AND label_type = :label_type "
+            "ORDER BY item_ref",
+            sheet=training_sheet.sheet_id,
+            label_type=training_sheet.label_type,
+        )
+        return {rows.text(row, "item_ref") for row in found}
+
+    def missing(self, training_sheet: TrainingSheet) -> Missing:
         """How many items have no pair, in one pass over the identifiers."""
         sheet = self._sheets.get(training_sheet.sheet_id)
         selection, known = self.selection(training_sheet, sheet), self.known(training_sheet.id)
-        return sum(
-            len(set(frame["item_ref"].astype(str)) - known)
-            for frame in self._lake.batches(selection, columns=(sheet.item_id_column,), size=_BATCH)
-        )
+        labelled, new, unlabelled = self.labelled(training_sheet), 0, 0
+        for frame in self._lake.batches(selection, columns=(sheet.item_id_column,), size=_BATCH):
+            refs = set(frame["item_ref"].astype(str)) - known
+            taken = refs if labelled is None else refs & labelled
+            new, unlabelled = new + len(taken), unlabelled + len(refs) - len(taken)
+        return Missing(new, unlabelled)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench_core import usage
-from workbench_core.canonical_labels import CanonicalLabel
+from workbench_core.canonical_labels import CanonicalLabel, LabelAnswer
 from workbench_core.errors import Invalid
 from workbench_core.ports import Message
 from workbench_core.prompt_rendering import Renderer, texts_of
@@ -72,7 +72,7 @@ def render_items(
             yield Item(reference, variables, messages, answer)
 
 
-def usage_of_item(shared: UsageRules, label: CanonicalLabel | None, *, is_held_out: bool) -> UsageRules:
+def usage_of_item(shared: UsageRules, label: CanonicalLabel | LabelAnswer | None, *, is_held_out: bool) -> UsageRules:
     """The most restrictive of the rules of source and template, the label's own and the held-out set (spec 1.6)."""
     rules = shared if label is None or label.usage == usage.ALL_USES else shared.combine(label.usage)
     return rules.combine(HELD_OUT) if is_held_out else rules

@@ -16,12 +16,14 @@ from workbench_core.prompt_templates import AnswerSource, RenderedItem, Template
 from workbench_core.training_sheets.spending import SPENDING_COLUMNS, Allowance, Spending, spending_from
 
 DEFAULT_ROW_LIMIT = 10_000
+MOST_ROWS = 1_000_000_000  # of one training sheet
+MOST_SEED = 2**32 - 1  # what all endpoints take
 MAX_EXAMPLES = 10  # few-shot turns before each item (TS-2)
 COLUMNS = (
     "id, name, description, sheet_id, prompt_template_id, template_version, template_snapshot, label_type, mapping, "
     "answer_source, answer_column, filter, row_limit, model_title, model_name, generation_options, is_test, is_demo, "
-    "status, error, selected_items, left_out_items, row_version, created_by, created_at, completed_at, updated_by, "
-    f"updated_at, {SPENDING_COLUMNS}, budget, call_limit, pause_reason, paused_by"
+    "status, error, selected_items, left_out_items, unlabelled_items, row_version, created_by, created_at, "
+    f"completed_at, updated_by, updated_at, {SPENDING_COLUMNS}, budget, call_limit, pause_reason, paused_by"
 )
 _ASKING = frozenset({AnswerSource.AI_GENERATED, AnswerSource.HYBRID})
 _COLUMN = frozenset({AnswerSource.EXISTING_COLUMN, AnswerSource.HYBRID})
@@ -58,6 +60,8 @@ LIFECYCLE: Lifecycle[str] = Lifecycle(
     cancel=({TrainingSheetStatus.GENERATING, PAUSED}, TrainingSheetStatus.FAILED),
     resume=({TrainingSheetStatus.FAILED, PAUSED}, TrainingSheetStatus.GENERATING),
     append_new=({TrainingSheetStatus.REVIEW}, TrainingSheetStatus.GENERATING),
+    cancel_append=({TrainingSheetStatus.GENERATING, PAUSED}, TrainingSheetStatus.REVIEW),
+    fail_append=({TrainingSheetStatus.GENERATING}, TrainingSheetStatus.REVIEW),
     close_review=({TrainingSheetStatus.REVIEW}, TrainingSheetStatus.APPROVED),
     reject=({TrainingSheetStatus.REVIEW}, TrainingSheetStatus.REJECTED),
     reopen=({TrainingSheetStatus.APPROVED}, TrainingSheetStatus.REVIEW),
@@ -76,7 +80,7 @@ LIFECYCLE: Lifecycle[str] = Lifecycle(
         TrainingSheetStatus.ARCHIVED,
     ),
 )
-BY_SYSTEM = frozenset({"finish", "fail", "mark_trained"})
+BY_SYSTEM = frozenset({"finish", "fail", "cancel_append", "fail_append", "mark_trained"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,9 @@ class Preflight:
     `from_column` are answered by a column, `kept_answers` by what the model answered before, `model_calls` are paid
     for, and `blank` ones have no answer (with canonical labels alone they are left out). Of very many questions only
     some are looked at: then `is_kept_exact` is false, and calls, kept answers and estimate are in proportion.
-    `render_problems` are those of the rows that were looked at. `warnings` keep nothing from starting.
+    With canonical labels alone `unlabelled` items get no pair. `unknown_labels` have a class that the template does not
+    know: their pairs wait for a person. `render_problems` are those of the rows that were looked at. `warnings` keep
+    nothing from starting.
     """
 
     selected: int = 0
@@ -143,6 +149,13 @@ class Preflight:
     render_problems: tuple[str, ...] = ()
     is_kept_exact: bool = True
     warnings: tuple[str, ...] = ()
+    unlabelled: int = 0
+    unknown_labels: int = 0
+
+    @property
+    def to_review(self) -> int:
+        """The pairs that would wait for a person."""
+        return self.selected - self.unlabelled - self.hits + self.unknown_labels
 
     @property
     def can_generate(self) -> bool:
@@ -164,8 +177,9 @@ class FewShot:
 class GenerationOptions:
     """The rest of a request, as the training sheet keeps it; `appends` marks that only new items are worked on.
 
-    `examples` are frozen when the generation begins: one more than `examples_wanted`, so that an item that is among
-    them is asked with the others.
+    They come after the position `grown_from`. `selection` is what decided about the items of the sheet when the work
+    was begun: it must be the same when it goes on. `examples` are frozen when the generation begins: one more than
+    `examples_wanted`, so that an item that is among them is asked with the others.
     """
 
     item_refs: tuple[str, ...] | None = None
@@ -175,6 +189,8 @@ class GenerationOptions:
     seed: int = 42
     examples_wanted: int = 0
     examples: tuple[FewShot, ...] = ()
+    grown_from: int = 0
+    selection: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """The options as JSON text; `read_options` reads them back."""
@@ -187,6 +203,8 @@ class GenerationOptions:
                 "seed": self.seed,
                 "examples_wanted": self.examples_wanted,
                 "examples": few_shots_json(self.examples),
+                "grown_from": self.grown_from,
+                "selection": dict(self.selection),
             }
         )
 
@@ -204,6 +222,7 @@ class BatchOutcome:
 class TrainingSheet:
     """A training sheet as it is stored, with its pairs counted.
 
+    `left_out_items` lie above the row limit; `unlabelled_items` have no canonical label, where nothing else answers.
     `pause_reason` is empty when it is not paused, `paused_by` also when a limit paused it.
     """
 
@@ -229,6 +248,7 @@ class TrainingSheet:
     error: str
     selected_items: int
     left_out_items: int
+    unlabelled_items: int
     row_version: int
     created_by: str
     created_at: datetime
@@ -289,6 +309,7 @@ def training_sheet_from(row: Row, counts: PairCounts) -> TrainingSheet:
         error=rows.text(row, "error"),
         selected_items=rows.whole(row, "selected_items"),
         left_out_items=rows.whole(row, "left_out_items"),
+        unlabelled_items=rows.whole(row, "unlabelled_items"),
         row_version=rows.whole(row, "row_version"),
         created_by=rows.text(row, "created_by"),
         created_at=rows.time(row, "created_at"),
@@ -308,6 +329,7 @@ def read_options(row: Row) -> GenerationOptions:
     """The options out of the column `generation_options`."""
     stored = rows.json_object(row, "generation_options")
     chosen, held_out, examples = stored.get("item_refs"), stored.get("held_out"), stored.get("examples")
+    selection = stored.get("selection")
     return GenerationOptions(
         item_refs=tuple(map(str, chosen)) if isinstance(chosen, list) else None,
         held_out=frozenset(map(str, held_out)) if isinstance(held_out, list) else frozenset(),
@@ -316,6 +338,8 @@ def read_options(row: Row) -> GenerationOptions:
         seed=int(str(stored.get("seed", 42))),
         examples_wanted=int(str(stored.get("examples_wanted", 0))),
         examples=read_few_shots(examples if isinstance(examples, list) else []),
+        grown_from=int(str(stored.get("grown_from", 0))),
+        selection={name: str(value) for name, value in selection.items()} if isinstance(selection, dict) else {},
     )
 
 

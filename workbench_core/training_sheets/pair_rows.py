@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
-from json.encoder import encode_basestring
 from typing import NamedTuple
 
 from workbench_core import rows
-from workbench_core.canonical_labels import MAX_ANSWER, CanonicalLabel
+from workbench_core.canonical_labels import MAX_ANSWER, CanonicalLabel, LabelAnswer
 from workbench_core.metrics import AnswerKind
 from workbench_core.pairs import AnswerVerdict, ResponseSource, ReviewStatus, check_answer
-from workbench_core.ports import ChatAnswer, Json, Message, Value
+from workbench_core.ports import ChatAnswer, Json, Value
 from workbench_core.prompt_templates import AnswerSource
+from workbench_core.training_sheets.item_columns import ItemColumns, item_columns
 from workbench_core.training_sheets.items import Item, usage_of_item
 from workbench_core.training_sheets.model import TrainingSheet
 from workbench_core.usage import UsageRules
 
 ROW_COLUMNS = (
     "id", "training_sheet_id", "sheet_id", "item_ref", "sequence_number", "variables", "messages",
-    "answer", "response_source", "review_status", "was_auto_approved", "canonical_label_id", "reviewed_by",
-    "reviewed_at", "quality_score", "generation_error", "generation_details",
+    "answer", "response_source", "review_status", "was_auto_approved", "reviewed_by", "reviewed_at", "quality_score",
+    "generation_error", "generation_details", "canonical_label_id",
     "allowed_uses", "prohibited_uses", "usage_reason", "classification", "created_at", "updated_at",
 )  # fmt: skip
 _CANONICAL, _APPROVED, _PENDING = (
     ResponseSource.CANONICAL.value, ReviewStatus.APPROVED.value, ReviewStatus.PENDING.value
 )  # fmt: skip
+_USAGE_COLUMNS = 4
 _FROM_COLUMN = frozenset({AnswerSource.EXISTING_COLUMN, AnswerSource.HYBRID})
 
 
@@ -37,7 +37,6 @@ class _Answered(NamedTuple):
     response_source: str
     review_status: str
     was_auto_approved: bool
-    canonical_label_id: str | None
     reviewed_by: str
     reviewed_at: datetime | None
     quality_score: float | None
@@ -52,7 +51,7 @@ class PairRows:
         self,
         training_sheet: TrainingSheet,
         sheet_rules: UsageRules,
-        labels: Mapping[str, CanonicalLabel],
+        labels: Mapping[str, LabelAnswer] | Mapping[str, CanonicalLabel],
         answers: Mapping[str, ChatAnswer],
         model_name: str,
         now: datetime,
@@ -68,31 +67,56 @@ class PairRows:
         self._has_classes = training_sheet.template.answer_kind is AnswerKind.LABEL
         self._verdicts: dict[str, AnswerVerdict] = {}  # a few classes answer all items
         self._imported: dict[str, _Answered] = {}
+        self._reused: dict[tuple[str, str, datetime], _Answered] = {}
         self._usages: dict[tuple[int, bool], tuple[str, ...]] = {}
-        self._opening: tuple[list[Message], str] = ([], "")
 
-    def rows(self, numbered: Iterable[tuple[int, Item]]) -> Iterator[tuple[Value, ...]]:
-        """The values of `ROW_COLUMNS` for items, each with its position in the training sheet."""
-        return (self._row(number, item) for number, item in numbered)
+    def columns(self, numbers: Sequence[int], items: ItemColumns) -> dict[str, Sequence[Value]]:
+        """The columns of `ROW_COLUMNS` for items, each with its position in the training sheet."""
+        count, refs = len(items), items.refs
+        labels = [self._labels.get(ref) for ref in refs]
+        answered = [
+            self._miss(ref, answer, error) if label is None else self._hit(label, error)
+            for ref, answer, error, label in zip(refs, items.answers, items.errors, labels, strict=True)
+        ]
+        usages = [
+            self._usage_columns(label, is_held_out=ref in self._held_out)
+            for ref, label in zip(refs, labels, strict=True)
+        ]
+        times = [self._now] * count
+        values: list[Sequence[Value]] = [
+            [f"{self._id}-{number}" for number in numbers], [self._id] * count, [self._sheet_id] * count, refs, numbers,
+            items.variables, items.messages,
+            *_turned(answered, len(_Answered._fields)), [None if label is None else label.id for label in labels],
+            *_turned(usages, _USAGE_COLUMNS), times, times,
+        ]  # fmt: skip
+        return dict(zip(ROW_COLUMNS, values, strict=True))
 
     def row(self, number: int, item: Item) -> dict[str, Value]:
         """The pair of one item by column."""
-        return dict(zip(ROW_COLUMNS, self._row(number, item), strict=True))
-
-    def _row(self, number: int, item: Item) -> tuple[Value, ...]:
-        ref, now = item.item_ref, self._now
-        label = self._labels.get(ref)
-        answered = self._miss(item) if label is None else self._hit(label)
-        usage = self._usage_columns(label, is_held_out=ref in self._held_out)
-        form = _names_json(tuple(item.variables))
-        variables = form % tuple(map(encode_basestring, item.variables.values()))
-        return (f"{self._id}-{number}", self._id, self._sheet_id, ref, number, variables,
-                self._messages_json(item.messages), *answered, *usage, now, now)  # fmt: skip
+        return {name: values[0] for name, values in self.columns([number], item_columns([item])).items()}
 
     # --- the answer --------------------------------------------------------------------------------------------------
 
-    def _hit(self, label: CanonicalLabel) -> _Answered:
-        """The label answers and approves; a class that this template does not know is left to a person."""
+    def _hit(self, label: LabelAnswer | CanonicalLabel, error: str) -> _Answered:
+        """The label answers and approves; labels that the same person gave together with one class say the same.
+
+        A question that cannot be made is approved by nobody: a pair without one is no example.
+        """
+        if error:
+            verdict = self._verdict(label.answer)
+            details = _details_json({}, verdict)
+            score = verdict.quality_score
+            return _Answered(verdict.answer, _CANONICAL, _PENDING, False, "", None, score, error, details)
+        key = (label.answer, label.labeled_by, label.labeled_at)
+        known = self._reused.get(key)
+        if known is None:
+            known = self._approved(label)
+            if self._has_classes:
+                self._reused[key] = known
+        return known
+
+    def _approved(self, label: LabelAnswer | CanonicalLabel) -> _Answered:
+        """Approved without a review; a class that this template does not know is left to a person."""
         verdict = self._verdict(label.answer)
         is_known = not (self._has_classes and verdict.note)
         return _Answered(
@@ -100,7 +124,6 @@ class PairRows:
             _CANONICAL,
             _APPROVED if is_known else _PENDING,
             is_known,
-            label.id,
             label.labeled_by if is_known else "",
             label.labeled_at if is_known else None,
             verdict.quality_score,
@@ -108,18 +131,19 @@ class PairRows:
             _details_json({}, verdict) if verdict.note else "{}",
         )
 
-    def _miss(self, item: Item) -> _Answered:
+    def _miss(self, ref: str, column_answer: str, error: str) -> _Answered:
         """The column answers, or the model; pairs with the same class out of a column are the same but for the item."""
-        if item.error:
-            return self._pending("", ResponseSource.EMPTY, error=item.error)
-        if self._asks_column and item.column_answer.strip():
-            known = self._imported.get(item.column_answer)
+        has_value = self._asks_column and bool(column_answer.strip())
+        if error:
+            return self._pending(column_answer if has_value else "", ResponseSource.IMPORTED, error=error)
+        if has_value:
+            known = self._imported.get(column_answer)
             if known is None:
-                known = self._pending(item.column_answer, ResponseSource.IMPORTED)
+                known = self._pending(column_answer, ResponseSource.IMPORTED)
                 if self._has_classes:
-                    self._imported[item.column_answer] = known
+                    self._imported[column_answer] = known
             return known
-        answer = self._answers.get(item.item_ref)
+        answer = self._answers.get(ref)
         return self._pending("", ResponseSource.EMPTY) if answer is None else self._model_answer(answer)
 
     def _model_answer(self, answer: ChatAnswer) -> _Answered:
@@ -147,7 +171,6 @@ class PairRows:
             (source if verdict.answer else ResponseSource.EMPTY).value,
             _PENDING,
             False,
-            None,
             "",
             None,
             verdict.quality_score,
@@ -166,7 +189,7 @@ class PairRows:
 
     # --- what pairs have in common -----------------------------------------------------------------------------------
 
-    def _usage_columns(self, label: CanonicalLabel | None, *, is_held_out: bool) -> tuple[str, ...]:
+    def _usage_columns(self, label: LabelAnswer | CanonicalLabel | None, *, is_held_out: bool) -> tuple[str, ...]:
         """The columns of the usage rules; labels with the same rules mostly share the object."""
         key = (0 if label is None else id(label.usage), is_held_out)
         found = self._usages.get(key)
@@ -175,25 +198,12 @@ class PairRows:
             found = self._usages[key] = tuple(rules.columns().values())
         return found
 
-    def _messages_json(self, messages: tuple[Message, ...]) -> str:
-        """The messages as JSON; all but the last are the same for every item."""
-        if not messages:
-            return "[]"
-        *opening, last = messages
-        if opening != self._opening[0]:
-            self._opening = (opening, "".join(f"{_message_json(message)}, " for message in opening))
-        return f"[{self._opening[1]}{_message_json(last)}]"
 
-
-def _message_json(message: Message) -> str:
-    attachments = f', "attachments": {rows.to_json(message.attachments)}' if message.attachments else ""
-    return f'{{"role": "{message.role}", "content": {encode_basestring(message.content)}{attachments}}}'
-
-
-@lru_cache(maxsize=64)
-def _names_json(names: Sequence[str]) -> str:
-    """The JSON object with these names, as `rows.to_json` writes it, and a “%s” for each value."""
-    return f"{{{', '.join(f'{encode_basestring(name)}: '.replace('%', '%%') + '%s' for name in names)}}}"
+def _turned(rows_of_values: Sequence[tuple[Value, ...]], count: int) -> Sequence[Sequence[Value]]:
+    """Rows as `count` columns; rows that are all the same are not looked at one by one."""
+    if rows_of_values and rows_of_values.count(rows_of_values[0]) == len(rows_of_values):
+        return [[value] * len(rows_of_values) for value in rows_of_values[0]]
+    return list(zip(*rows_of_values, strict=True)) or [()] * count
 
 
 def _details_json(details: Mapping[str, Json], verdict: AnswerVerdict) -> str:

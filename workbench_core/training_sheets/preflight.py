@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from workbench_core import rows
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.chat_models import CallEstimate, ChatModels
 from workbench_core.chat_models.questions import characters_of
 from workbench_core.data_quality import Quarantine
 from workbench_core.errors import WorkbenchError
+from workbench_core.metrics import AnswerKind
+from workbench_core.pairs import check_answer
 from workbench_core.ports import ChatModel, ChatOptions, Conversation, IdentifierCheck, Lake, Selection, Store
 from workbench_core.prompt_rendering import Renderer
 from workbench_core.prompt_templates import (
@@ -28,6 +31,8 @@ from workbench_core.training_sheets.examples import latest_examples, with_exampl
 from workbench_core.training_sheets.items import Item, columns_of, render_items
 from workbench_core.training_sheets.model import (
     MAX_EXAMPLES,
+    MOST_ROWS,
+    MOST_SEED,
     FewShot,
     GenerationRequest,
     Preflight,
@@ -104,7 +109,10 @@ class PreflightCheck:
         """What this request would do. Raises NotFound for the sheet or template."""
         sheet = self._sheets.get(request.sheet_id)
         template = self._templates.get(request.prompt_template_id)
-        identifier = self._lake.check_identifier(sheet.relation, sheet.item_id_column)
+        try:
+            identifier = self._lake.check_identifier(sheet.relation, sheet.item_id_column)
+        except WorkbenchError as error:  # the source is gone, or cannot be read
+            return Preflight(problems=(*_state_problems(sheet, template), error.message))
         missing = unmapped(template, request.mapping)
         plan, model_problems = self._planned(request, sheet, template)
         problems = [
@@ -171,6 +179,8 @@ class PreflightCheck:
             hits=len(labels),
             misses=len(items.refs) - len(labels),
             barred=barred_from_training(paired, labels, request.held_out, shared),
+            unlabelled=len(items.refs) - len(paired) if plan.source is AnswerSource.CANONICAL else 0,
+            unknown_labels=self._unknown_labels(plan, labels),
         )
         found = self._answered(found, plan, selection, items, [ref for ref in items.refs if ref not in labels])
         return replace(
@@ -178,6 +188,23 @@ class PreflightCheck:
             problems=(*found.problems, *_outcome_problems(found, plan.source)),
             warnings=tuple(_warnings(found, plan)),
         )
+
+    def _unknown_labels(self, plan: _Plan, labels: Collection[str]) -> int:
+        """How many of these labels have a class that the template does not know, in one statement."""
+        template = plan.template
+        if template.answer_kind is not AnswerKind.LABEL or not labels:
+            return 0
+        found = self._store.query(
+            "SELECT item_ref, answer FROM canonical_labels WHERE sheet_id = :sheet AND label_type = :label_type "
+            "AND answer NOT IN :classes ORDER BY item_ref",
+            sheet=plan.sheet.id,
+            label_type=template.label_type,
+            classes=list(template.label_classes),
+        )
+        unknown = {
+            answer for answer in {rows.text(row, "answer") for row in found} if check_answer(template, answer).note
+        }
+        return sum(rows.text(row, "answer") in unknown and rows.text(row, "item_ref") in labels for row in found)
 
     def _answered(
         self, found: Preflight, plan: _Plan, selection: Selection, items: SelectedItems, misses: Sequence[str]
@@ -221,8 +248,9 @@ class PreflightCheck:
         if plan.model is None or not request.examples:
             return ()
         return latest_examples(
-            self._store, template, sheet_id=plan.sheet.id, wanted=request.examples, without=request.held_out
-        )
+            self._store, template, sheet_id=plan.sheet.id, wanted=request.examples, without=request.held_out,
+            source=self._sheets.usage_rules(plan.sheet),
+        )  # fmt: skip
 
     def _priced(
         self, found: Preflight, plan: _Plan, model: ChatModel, looked_at: Sequence[Item], *, waiting: int
@@ -298,6 +326,10 @@ def _identifier_problems(check: IdentifierCheck) -> Iterator[str]:
 def _limit_problems(request: GenerationRequest) -> Iterator[str]:
     if request.row_limit < 1:
         yield "The row limit must be at least 1."
+    if request.row_limit > MOST_ROWS:
+        yield f"The row limit can be {MOST_ROWS:,} at most."
+    if not 0 <= request.seed <= MOST_SEED:
+        yield f"The seed must be between 0 and {MOST_SEED:,}."
     if not 0 <= request.examples <= MAX_EXAMPLES:
         yield f"The number of examples must be between 0 and {MAX_EXAMPLES}."
 
@@ -317,6 +349,12 @@ def _warnings(found: Preflight, plan: _Plan) -> Iterator[str]:
     """What does not keep a generation from starting, but should be known before."""
     if plan.answer_column and plan.answer_column in plan.mapping.values():
         yield f"The column {plan.answer_column} is part of the question and holds the answer: it gives the answer away."
+    if count := found.unknown_labels:
+        known = ", ".join(plan.template.label_classes)
+        yield (
+            f"{count:,} canonical {'labels have a class' if count > 1 else 'label has a class'} that the template does "
+            f"not know: a person must review {'them' if count > 1 else 'it'}. It knows {known}."
+        )
     if found.estimate is not None:
         yield from _budget_warnings(found.estimate, plan.request)
 

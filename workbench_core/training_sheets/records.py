@@ -16,6 +16,7 @@ from workbench_core.training_sheets.model import (
     TrainingSheetStatus,
     training_sheet_from,
 )
+from workbench_core.training_sheets.spending import ADD_SPENDING, Spending
 
 _MATCHES = (
     "status IN :statuses AND (:sheet = '' OR sheet_id = :sheet) "
@@ -108,11 +109,63 @@ class TrainingSheetRecords:
             id=training_sheet.id,
         )
         if not changed:
-            raise ChangedByOthers(
-                f"“{training_sheet.name}” was just changed by somebody else.", hint="Reload and try again."
-            )
+            raise _changed(training_sheet)
         details = {"note": note} if note else {}
         self._history.add("training_sheet", training_sheet.id, action, by=by, **details)
+
+    def cancel_append(self, training_sheet: TrainingSheet, *, by: str) -> None:
+        """Lead a training sheet that new items are added to back to its review; call it inside a transaction.
+
+        Raises InvalidTransition, ChangedByOthers.
+        """
+        begun, position = training_sheet.options.grown_from, self.position(training_sheet.id)
+        added, wanted = max(position - begun, 0), max(training_sheet.selected_items - begun, 0)
+        error = f"Cancelled by {by}; {added:,} of {wanted:,} new items were added"
+        self.move(training_sheet, "cancel_append", by=by, error=error)
+        self._store.execute(
+            "UPDATE training_sheets SET selected_items = :selected WHERE id = :id",
+            touches="training_sheets",
+            selected=position,
+            id=training_sheet.id,
+        )
+
+    def hold(self, training_sheet: TrainingSheet) -> None:
+        """Keep others from moving it until the transaction ends. Raises ChangedByOthers when somebody just did."""
+        held = self._store.execute(
+            "UPDATE training_sheets SET updated_at = updated_at "
+            "WHERE id = :id AND status = :was AND pause_reason = :was_paused",
+            touches="training_sheets",
+            id=training_sheet.id,
+            was=training_sheet.status.value,
+            was_paused=training_sheet.pause_reason,
+        )
+        if not held:
+            raise _changed(training_sheet)
+
+    def set_limits(self, training_sheet_id: str, budget: float | None, call_limit: int | None) -> None:
+        """Give a training sheet other limits."""
+        self._store.execute(
+            "UPDATE training_sheets SET budget = :budget, call_limit = :call_limit WHERE id = :id",
+            touches="training_sheets",
+            budget=budget,
+            call_limit=call_limit,
+            id=training_sheet_id,
+        )
+
+    def add_spending(self, training_sheet: TrainingSheet, spent: Spending) -> bool:
+        """Count what an answering spent into the whole of a training sheet; False when it is not in review any more."""
+        part = spent.within(training_sheet.spent.currency)
+        return bool(
+            self._store.execute(
+                f"UPDATE training_sheets SET {ADD_SPENDING}, "
+                "currency = CASE WHEN currency = '' THEN :currency ELSE currency END "
+                "WHERE id = :id AND status = 'review'",
+                touches="training_sheets",
+                currency=part.currency,
+                id=training_sheet.id,
+                **part.parameters(),
+            )
+        )
 
     def remove(self, training_sheet: TrainingSheet, *, by: str) -> None:
         """Remove it with its pairs and what was decided about them; call it inside a transaction."""
@@ -124,6 +177,10 @@ class TrainingSheetRecords:
         ):
             self._store.execute(f"DELETE FROM {table} WHERE {column} = :id", touches=table, id=training_sheet.id)
         self._history.add("training_sheet", training_sheet.id, "delete", by=by, name=training_sheet.name)
+
+
+def _changed(training_sheet: TrainingSheet) -> ChangedByOthers:
+    return ChangedByOthers(f"“{training_sheet.name}” was just changed by somebody else.", hint="Reload and try again.")
 
 
 def _wanted(status: TrainingSheetStatus | None, sheet_id: str, search: str) -> dict[str, str | list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from workbench_core.canonical_labels import CanonicalLabels
@@ -19,9 +19,10 @@ from workbench_core.runs import Run, RunContext, Runs
 from workbench_core.sheets import Sheets
 from workbench_core.training_sheets.answering import Answering, AnsweringPreview, AnswerRequest
 from workbench_core.training_sheets.answerings import Answerings
+from workbench_core.training_sheets.continuing import Continuing, selection_of
 from workbench_core.training_sheets.creation import Creation
 from workbench_core.training_sheets.generation import Generation
-from workbench_core.training_sheets.growth import Growth
+from workbench_core.training_sheets.growth import Growth, Missing
 from workbench_core.training_sheets.model import (
     LIFECYCLE,
     BatchOutcome,
@@ -32,7 +33,6 @@ from workbench_core.training_sheets.model import (
 )
 from workbench_core.training_sheets.preflight import PreflightCheck
 from workbench_core.training_sheets.records import TrainingSheetRecords
-from workbench_core.training_sheets.spending import check_room, checked_allowance
 from workbench_core.training_sheets.warehouse import WarehouseAnswers
 
 RUN_KIND = "generate"
@@ -71,6 +71,7 @@ class TrainingSheets:
         quarantine = Quarantine(store)
         self._records = TrainingSheetRecords(store, pairs, history, clock)
         self._creation = Creation(store, lake, sheets, templates, chat_models, clock)
+        self._continuing = Continuing(lake, sheets, chat_models)
         self._growth = Growth(store, lake, sheets, quarantine)
         self._check = PreflightCheck(lake, sheets, templates, labels, chat_models, quarantine, store)
         self._warehouse = WarehouseAnswers(bulk_answers)
@@ -79,8 +80,8 @@ class TrainingSheets:
             clock=clock, growth=self._growth, warehouse=self._warehouse, load=self.get,
         )  # fmt: skip
         self._answerings = Answerings(
-            store, records=self._records, templates=templates, labels=labels, chat_models=chat_models, runs=runs,
-            history=history, permissions=permissions, clock=clock,
+            store, records=self._records, sheets=sheets, templates=templates, labels=labels, chat_models=chat_models,
+            runs=runs, history=history, permissions=permissions, clock=clock,
         )  # fmt: skip
 
     # --- before generation -------------------------------------------------------------------------------------------
@@ -115,6 +116,7 @@ class TrainingSheets:
         values = self._creation.values(request, found, by=by)
         sheet_id, name = str(values["id"]), str(values["name"])
         with self._store.transaction():
+            self._templates.get(request.prompt_template_id)  # somebody may have deleted it meanwhile
             self._store.append("training_sheets", [values])
             self._history.add(
                 "training_sheet", sheet_id, "generate", by=by, name=name, sheet=request.sheet_id,
@@ -149,22 +151,30 @@ class TrainingSheets:
         return self._runs.latest(RUN_KIND, training_sheet_id)
 
     def pause(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
-        """Let a generation wait at the next batch border; answers that arrived are kept. Raises InvalidTransition."""
-        self._permissions.check(by, Action.GENERATE)
-        training_sheet = self.get(training_sheet_id)
+        """Let a generation wait at the next batch border; answers that arrived are kept.
+
+        The person who began it and data stewards may. Raises InvalidTransition, NotPermitted.
+        """
+        training_sheet = self._steered(training_sheet_id, "pause", by=by)
         with self._store.transaction():
             self._records.move(training_sheet, "pause", by=by, pause_reason=f"Paused by {by}")
             self._end_run(training_sheet_id, by=by, message=f"Paused by {by}")
         return self.get(training_sheet_id)
 
     def cancel(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
-        """Stop a generation; its pairs so far are kept and it can be resumed. Raises InvalidTransition."""
-        self._permissions.check(by, Action.GENERATE)
-        training_sheet = self.get(training_sheet_id)
+        """Stop a generation; its pairs so far are kept and it can be resumed.
+
+        One that adds new items leads back to the review: what was reviewed before must not wait for it. The person who
+        began it and data stewards may. Raises InvalidTransition, NotPermitted.
+        """
+        training_sheet = self._steered(training_sheet_id, "cancel", by=by)
         with self._store.transaction():
-            kept = self._pairs.count(training_sheet_id)
-            error = f"Cancelled by {by}; {kept:,} of {training_sheet.selected_items:,} pairs are kept"
-            self._records.move(training_sheet, "cancel", by=by, error=error)
+            if training_sheet.options.appends:
+                self._records.cancel_append(training_sheet, by=by)
+            else:
+                kept = self._pairs.count(training_sheet_id)
+                error = f"Cancelled by {by}; {kept:,} of {training_sheet.selected_items:,} pairs are kept"
+                self._records.move(training_sheet, "cancel", by=by, error=error)
             self._end_run(training_sheet_id, by=by)
         self._warehouse.cancel(training_sheet)
         return self.get(training_sheet_id)
@@ -175,15 +185,17 @@ class TrainingSheets:
         """Go on with a paused, failed or cancelled generation at the first missing item.
 
         A budget or limit that is given takes the place of the former one. Raises InvalidTransition, Invalid for what
-        is no limit, Conflict while one is used up or the stopped run still ends its last batch.
+        is no limit, Conflict while one is used up or the stopped run still ends its last batch, and when the sheet is
+        not published or has other items than at the beginning. The person who began it and data stewards may.
         """
-        self._permissions.check(by, Action.GENERATE)
-        training_sheet = self.get(training_sheet_id)
+        training_sheet = self._steered(training_sheet_id, "resume", by=by)
         run = self.run_of(training_sheet_id)
         is_orphan = training_sheet.stage == TrainingSheetStatus.GENERATING and not (run and run.is_active)
         budget = training_sheet.budget if budget is None else budget
         call_limit = training_sheet.call_limit if call_limit is None else call_limit
-        self._check_limits(training_sheet, budget, call_limit)
+        if not is_orphan:
+            LIFECYCLE.next(training_sheet.stage, "resume", subject=f"“{training_sheet.name}”")
+        self._continuing.check_resumable(training_sheet, budget=budget, call_limit=call_limit)
         with self._store.transaction():
             if is_orphan:  # its run ended without being able to say so
                 self._history.add("training_sheet", training_sheet_id, "resume", by=by)
@@ -207,26 +219,30 @@ class TrainingSheets:
         room = training_sheet.row_limit - training_sheet.counts.total
         if training_sheet.status is not TrainingSheetStatus.REVIEW or room <= 0:
             return 0
-        return min(self._growth.new_items(training_sheet), room)
+        return min(self._growth.missing(training_sheet).new, room)
 
     def append_new(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
         """Generate pairs for the items that the sheet has gained since (TS-16).
 
-        Raises InvalidTransition unless the sheet is in review, Conflict when there is nothing new.
+        The items are those that its sheet has now. Raises InvalidTransition unless the sheet is in review, Conflict
+        when there is nothing new or it could not be worked on: the review is not touched then.
         """
         self._permissions.check(by, Action.GENERATE)
         training_sheet = self.get(training_sheet_id)
         LIFECYCLE.next(training_sheet.stage, "append_new", subject=f"“{training_sheet.name}”")
         self._answerings.check_idle(training_sheet)
-        new = self._growth.new_items(training_sheet)
-        room = training_sheet.row_limit - training_sheet.counts.total
+        self._continuing.check_growable(training_sheet)
+        missing = self._growth.missing(training_sheet)
+        new, room = missing.new, training_sheet.row_limit - training_sheet.counts.total
         if not new or room <= 0:
-            reason = f"its row limit is {training_sheet.row_limit:,}" if new else "the source has no new items"
+            reason = f"its row limit is {training_sheet.row_limit:,}" if new else _nothing_new(missing)
             raise Conflict(f"Nothing can be added to “{training_sheet.name}”: {reason}.", hint="")
         position = self._records.position(training_sheet_id)
-        options = replace(training_sheet.options, appends=True)
+        selection = selection_of(self._sheets.get(training_sheet.sheet_id))
+        options = replace(training_sheet.options, appends=True, grown_from=position, selection=selection)
         with self._store.transaction():
             self._records.move(training_sheet, "append_new", by=by)
+            self._answerings.check_idle(training_sheet)
             self._store.execute(
                 "UPDATE training_sheets SET selected_items = :selected, generation_options = :options WHERE id = :id",
                 touches="training_sheets",
@@ -252,9 +268,19 @@ class TrainingSheets:
         """
         return self._answerings.start(training_sheet_id, request, by=by)
 
-    def retry_failed(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
-        """Ask the model again about the pairs that it gave no answer for, in place. Raises Conflict without any."""
-        self._answerings.retry_failed(training_sheet_id, by=by)
+    def retryable(self, training_sheet_id: str) -> int:
+        """How many pairs `retry_failed` would ask about; a question that could not be made is not among them."""
+        return self._answerings.retryable(training_sheet_id)
+
+    def retry_failed(
+        self, training_sheet_id: str, *, by: str, budget: float | None = None, call_limit: int | None = None
+    ) -> TrainingSheet:
+        """Ask the model again about the pairs that it gave no answer for, in place, within the limits of the sheet.
+
+        A budget or limit that is given takes the place of the former one. Raises Conflict without any such pair or
+        while a limit is used up.
+        """
+        self._answerings.retry_failed(training_sheet_id, by=by, budget=budget, call_limit=call_limit)
         return self.get(training_sheet_id)
 
     def answering_of(self, training_sheet_id: str) -> Answering | None:
@@ -312,7 +338,8 @@ class TrainingSheets:
     ) -> TrainingSheet:
         """Close the review, reject the whole, reopen or archive a training sheet (TS-14, spec 2.5).
 
-        Closing is refused while pairs are pending or flagged, unless they are left out; rejecting needs a note.
+        Closing is refused while pairs are pending or flagged, unless they are left out; rejecting needs a note. Only
+        the owner and data stewards may archive.
         Raises InvalidTransition, Conflict (also while a model answers pairs), Invalid, ChangedByOthers, NotPermitted.
         """
         self._permissions.check(by, Action.REVIEW if action in _REVIEWED else Action.GENERATE)
@@ -321,6 +348,8 @@ class TrainingSheets:
         if action == "reject" and not note.strip():
             raise Invalid("A rejection needs a reason.", hint="Say what is wrong with the whole sheet.")
         training_sheet = self.get(training_sheet_id)
+        if action == "archive":
+            self._check_person(training_sheet, {training_sheet.created_by}, action, by=by)
         with self._store.transaction():
             self._records.move(training_sheet, action, by=by, note=note.strip())
             self._answerings.check_idle(training_sheet)
@@ -347,6 +376,7 @@ class TrainingSheets:
         if training_sheet.status is TrainingSheetStatus.GENERATING:
             raise Conflict(f"“{training_sheet.name}” is generating.", hint="Cancel it first.")
         with self._store.transaction():
+            self._records.hold(training_sheet)
             self._answerings.check_idle(training_sheet)
             if used := self.dependants(training_sheet_id):
                 raise Conflict(f"“{training_sheet.name}” is in use: {used}.", hint="Archive it instead.")
@@ -355,12 +385,21 @@ class TrainingSheets:
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
-    def _check_limits(self, training_sheet: TrainingSheet, budget: float | None, call_limit: int | None) -> None:
-        """Refuse to go on with limits that leave no room; a model that is gone fails the run with a clear sentence."""
-        if budget is None and call_limit is None:
-            return
-        model = self._chat_models.get(training_sheet.model_name)
-        check_room(checked_allowance(model, budget, call_limit), training_sheet.spent)
+    def _steered(self, training_sheet_id: str, action: str, *, by: str) -> TrainingSheet:
+        """The training sheet whose generation somebody wants to steer: its starter, its owner or a steward."""
+        self._permissions.check(by, Action.GENERATE)
+        training_sheet, run = self.get(training_sheet_id), self.run_of(training_sheet_id)
+        starters = {training_sheet.created_by, *([run.started_by] if run else [])}
+        self._check_person(training_sheet, starters, action, by=by)
+        return training_sheet
+
+    def _check_person(self, training_sheet: TrainingSheet, starters: Set[str], action: str, *, by: str) -> None:
+        """Raise NotPermitted unless the action is theirs, or their role allows it for everybody (spec 2.5)."""
+        if by not in starters and not self._permissions.allows(by, Action.GOVERN):
+            raise NotPermitted(
+                f"Only {', '.join(sorted(starters))} or a data steward may {action} “{training_sheet.name}”.",
+                hint="Ask one of them to do it.",
+            )
 
     def _start_run(self, training_sheet: TrainingSheet, *, total: int, by: str) -> None:
         title = f"Generate “{training_sheet.name}”"
@@ -378,3 +417,9 @@ class TrainingSheets:
                 f"{counts.pending:,} pairs are pending and {counts.flagged:,} are flagged.",
                 hint="Review them, or close the review and leave them out.",
             )
+
+
+def _nothing_new(missing: Missing) -> str:
+    if missing.unlabelled:
+        return "none of its items without a pair has a canonical label"
+    return "the source has no new items"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from workbench_core import rows
 from workbench_core.errors import Conflict, Invalid
@@ -14,6 +14,9 @@ ADD_SPENDING = (
     "model_calls = model_calls + :calls, kept_answers = kept_answers + :kept_answers, "
     "tokens_in = tokens_in + :tokens_in, tokens_out = tokens_out + :tokens_out, cost = cost + :cost"
 )
+MOST_CALLS = 1_000_000_000
+MOST_BUDGET = 1_000_000_000
+LEAST_BUDGET = 1e-8  # as many digits as an amount is shown with
 _ROUNDING = 1e-12  # sums of prices must not miss a budget by the last digit
 
 
@@ -39,6 +42,10 @@ class Spending:
             self.currency or other.currency,
         )
 
+    def within(self, currency: str) -> Spending:
+        """As a part of a sum in this currency: amounts in another one cannot be added, its calls and tokens can."""
+        return self if currency in {"", self.currency} else replace(self, cost=0.0, currency=currency)
+
     def parameters(self) -> dict[str, Value]:
         """The parameters of `ADD_SPENDING`."""
         return {
@@ -56,7 +63,7 @@ def spending_of(answers: Iterable[ChatAnswer], price: TokenPrice | None) -> Spen
     for answer in answers:
         if answer.is_kept:
             kept_answers += 1
-        else:
+        elif not answer.is_repeated:
             paid.append(answer)
     tokens_in, tokens_out = sum(a.tokens_in for a in paid), sum(a.tokens_out for a in paid)
     return Spending(
@@ -110,6 +117,14 @@ class Allowance:
             return f"The limit of {self.call_limit:,} calls"
         return f"The budget of {money(self.budget or 0.0, self.currency)}"
 
+    def left(self, spent: Spending) -> Allowance:
+        """What is left of it after `spent`, for work that counts its own spending; at least one call's worth."""
+        return Allowance(
+            None if self.budget is None else max(round(self.budget - spent.cost, 10), LEAST_BUDGET),
+            None if self.call_limit is None else max(self.call_limit - spent.calls, 1),
+            self.currency,
+        )
+
     def is_overspent(self, spent: Spending) -> bool:
         """Whether the money is gone, so that even what was asked for should not be begun."""
         return self.budget is not None and spent.cost >= self.budget - _ROUNDING
@@ -120,15 +135,21 @@ class Allowance:
         if not spent.calls:
             return 0 if outstanding else most
         mean = spent.cost / spent.calls
-        return int((left + _ROUNDING) / mean) - outstanding if mean > 0 else most
+        if left >= mean * (outstanding + most):
+            return most  # also when a call costs nothing, or nearly so
+        return int((left + _ROUNDING) / mean) - outstanding
 
 
 def checked_allowance(model: ChatModel, budget: float | None, call_limit: int | None) -> Allowance:
     """The limits as a person typed them. Raises Invalid for what is no limit, or a budget for a model without price."""
     if call_limit is not None and call_limit < 1:
         raise Invalid("The limit of calls must be at least 1.", hint="Leave it empty for no limit.")
-    if budget is not None and not budget > 0:
+    if call_limit is not None and call_limit > MOST_CALLS:
+        raise Invalid(f"The limit of calls can be {MOST_CALLS:,} at most.", hint="Leave it empty for no limit.")
+    if budget is not None and not budget >= LEAST_BUDGET:
         raise Invalid("The budget must be more than 0.", hint="Leave it empty for no budget.")
+    if budget is not None and budget > MOST_BUDGET:
+        raise Invalid(f"The budget can be {MOST_BUDGET:,} at most.", hint="Leave it empty for no budget.")
     if budget is not None and model.price is None:
         raise Invalid(
             f"The {model.title} has no price, so no budget can be kept.", hint="Limit the number of calls instead."

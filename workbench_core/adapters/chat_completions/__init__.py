@@ -30,6 +30,7 @@ class ChatCompletionsModel:
         self._state = state_of(endpoint)
         self.name = name or endpoint.model or endpoint.server
         self.title = title or self.name
+        self.identity = endpoint.identity
         self.price = price
         self.concurrency = endpoint.concurrency
         self.reads_pictures = endpoint.reads_pictures

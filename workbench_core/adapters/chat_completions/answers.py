@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from workbench_core.adapters.chat_completions.client import Reply
 from workbench_core.adapters.chat_completions.endpoint import one_line
 from workbench_core.errors import Invalid
-from workbench_core.ports import ChatAnswer, ChatOptions
+from workbench_core.ports import ChatAnswer, ChatOptions, Json
+from workbench_core.schema_checks import pattern_fault, patterns_of, validator_kind
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
 
 FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
 THOUGHTS = re.compile(r"\s*(?:<(think|thinking|reasoning)>)?.*?</(?:think|thinking|reasoning)>\s*", re.DOTALL)
+MOST_TOKENS = 100_000_000  # of one question or answer; no model reads so many
 LONGEST_REPAIR = 200_000  # characters; mending takes longer than reading
 
 
@@ -26,14 +31,8 @@ class AnswerReader:
 
     def __init__(self, options: ChatOptions) -> None:
         """Raises Invalid when the schema is no JSON Schema."""
-        from jsonschema import Draft202012Validator, SchemaError
-
         self._options = options
-        try:
-            Draft202012Validator.check_schema(options.schema or {})
-        except SchemaError as error:
-            raise Invalid(f"The schema for the answer is not a JSON Schema: {error.message}.") from None
-        self._validator = Draft202012Validator(options.schema or {})
+        self._validator = _validator(options.schema or {})
 
     def read(self, reply: Reply) -> ChatAnswer:
         """The answer without id and latency: its text, or an error when it is not what was asked for."""
@@ -95,10 +94,14 @@ class AnswerReader:
 
     def _fault(self, value: object) -> str:
         from jsonschema.exceptions import best_match
+        from referencing.exceptions import Unresolvable
 
-        if self._validator.is_valid(value):
-            return ""
-        broken = best_match(self._validator.iter_errors(value))
+        try:
+            if self._validator.is_valid(value):
+                return ""
+            broken = best_match(self._validator.iter_errors(value))
+        except (ArithmeticError, RecursionError, ValueError, Unresolvable):
+            return "it cannot be checked: a number is too large, it is too deeply nested, or the schema leads nowhere"
         return str(broken.message) if broken else ""
 
     def _choice(self, text: str) -> tuple[str, bool]:
@@ -111,6 +114,25 @@ class AnswerReader:
             shown = answer if isinstance(answer, str) else text
             raise Unreadable(f"The model answered “{shown}”, which is none of: {', '.join(choices)}.")
         return answer, is_repaired
+
+
+def _validator(schema: Mapping[str, Json]) -> Validator:
+    """What checks answers against a schema; references never lead out of it. Raises Invalid when it is none."""
+    from jsonschema import SchemaError
+    from referencing import Registry
+
+    kind = validator_kind()
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        raise Invalid(f"The schema for the answer is not a JSON Schema: {error.message}.") from None
+    except RecursionError:
+        raise Invalid("The schema for the answer is too deeply nested.", hint="Nest fewer objects.") from None
+    for pattern in patterns_of(dict(schema)):
+        if fault := pattern_fault(pattern):
+            problem = f"The schema for the answer has a pattern that cannot be used: {fault}."
+            raise Invalid(problem, hint="Correct the pattern in the template.")
+    return kind(schema, registry=Registry())
 
 
 def _parsed(text: str) -> tuple[object, bool]:
@@ -151,5 +173,8 @@ def _unfenced(text: str) -> str:
 
 
 def _count(usage: object, name: str) -> int:
+    """A number of tokens; what cannot be one is none, so that it neither costs anything nor bursts a column."""
     value = usage.get(name) if isinstance(usage, dict) else None
-    return value if isinstance(value, int) and value > 0 else 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        return 0
+    return value if 0 < value <= MOST_TOKENS else 0

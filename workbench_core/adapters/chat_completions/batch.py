@@ -14,7 +14,14 @@ from dataclasses import dataclass, replace
 from typing import cast
 
 from workbench_core.adapters.chat_completions.answers import AnswerReader
-from workbench_core.adapters.chat_completions.client import ChatClient, TooSlow, Unreachable, open_client
+from workbench_core.adapters.chat_completions.client import (
+    MOST_BYTES,
+    ChatClient,
+    TooLarge,
+    TooSlow,
+    Unreachable,
+    open_client,
+)
 from workbench_core.adapters.chat_completions.dialect import Dialect, first_dialect, is_about_the_schema, simpler
 from workbench_core.adapters.chat_completions.endpoint import ChatEndpoint, one_line
 from workbench_core.adapters.chat_completions.limits import RateLimit
@@ -25,7 +32,7 @@ from workbench_core.adapters.chat_completions.questions import (
     characters_of,
     token_limit,
 )
-from workbench_core.errors import WorkbenchError
+from workbench_core.errors import Unavailable, WorkbenchError
 from workbench_core.ports import ChatAnswer, ChatOptions, Conversation
 
 RETRIES = 3
@@ -78,6 +85,7 @@ class Batch:
         self._is_stopping = False
         self._was_reached = False
         self._unreachable_in_a_row = 0
+        self._limited_in_a_row = 0
         self._thread = threading.Thread(target=self._work, name="chat-completions", daemon=True)
         self._thread.start()
 
@@ -166,6 +174,7 @@ class Batch:
         if isinstance(outcome, Problem):
             log.info("Conversation %s failed once: %s", conversation.id, one_line(outcome.sentence))
             return outcome
+        self._limited_in_a_row = 0
         if expected:
             limit.settle(expected, outcome.tokens_in, outcome.tokens_out)
         return replace(outcome, id=conversation.id, latency_ms=(time.perf_counter() - started) * 1000)
@@ -178,6 +187,9 @@ class Batch:
         except TooSlow:
             self._note_reached()
             return Problem(f"The model endpoint took longer than {self._endpoint.timeout_seconds:g} s.", may_retry=True)
+        except TooLarge:
+            self._note_reached()
+            return Problem(f"The model endpoint sent more than {MOST_BYTES // 1_000_000} MB for one answer.")
         except WorkbenchError as error:  # signing in failed
             return Problem(error.message, end=error)
         self._note_reached()
@@ -218,9 +230,13 @@ class Batch:
         self._unreachable_in_a_row = 0
 
     def _give_up(self, conversation: Conversation, problem: Problem) -> ChatAnswer:
-        """The item's error; raises Unavailable when nothing answers any more, for this item or any other."""
+        """The item's error; raises Unavailable when nothing is answered any more, for this item or any other."""
         if problem.is_unreachable:
             self._unreachable_in_a_row += 1
             if not self._was_reached or self._unreachable_in_a_row >= max(3, self._endpoint.concurrency):
                 raise self._endpoint.unavailable(problem.sentence)
+        if problem.is_rate_limit:
+            self._limited_in_a_row += 1
+            if (problem.wait_seconds or 0) > LONGEST_WAIT_SECONDS or self._limited_in_a_row >= 3:
+                raise Unavailable(problem.sentence, hint="Resume later: what was answered is kept.")
         return ChatAnswer(id=conversation.id, text=None, error=problem.sentence)

@@ -15,11 +15,13 @@ from workbench_core.adapters.chat_completions.endpoint import ChatEndpoint
 from workbench_core.errors import WorkbenchError
 
 if TYPE_CHECKING:
-    from aiohttp import ClientSession
+    from aiohttp import ClientResponse, ClientSession
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 LIST_TIMEOUT_SECONDS = 3.0
 DNS_KEPT_SECONDS = 300
+OK = 200
+MOST_BYTES = 16_000_000  # of one answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,10 @@ class TooSlow(Exception):
     """The answer took longer than the endpoint's timeout."""
 
 
+class TooLarge(Exception):
+    """The answer has more than `MOST_BYTES`."""
+
+
 class ChatClient:
     """One session with an endpoint, for one event loop."""
 
@@ -59,7 +65,7 @@ class ChatClient:
         self._secrets = endpoint.secrets(self._signed or {})
 
     async def ask(self, body: bytes) -> Reply:
-        """Send one question. Raises Unreachable, TooSlow, and WorkbenchError when signing in fails."""
+        """Send one question. Raises Unreachable, TooSlow, TooLarge, and WorkbenchError when signing in fails."""
         return await self._send("POST", self._address, body)
 
     async def models(self) -> Reply:
@@ -79,7 +85,7 @@ class ChatClient:
             async with self._session.request(
                 method, address, data=body, headers=headers, allow_redirects=False
             ) as response:
-                content = await response.read()
+                content = await _content(response)
                 return Reply(response.status, response.headers, content, _as_json(content), secrets)
         except aiohttp.ConnectionTimeoutError:
             failure = Unreachable
@@ -129,10 +135,22 @@ async def _listing(endpoint: ChatEndpoint) -> Reply | WorkbenchError | None:
     try:
         async with open_client(endpoint, timeout_seconds=LIST_TIMEOUT_SECONDS) as client:
             return await client.models()
-    except (Unreachable, TooSlow):
+    except (Unreachable, TooSlow, TooLarge):
         return None
     except WorkbenchError as error:
         return error
+
+
+async def _content(response: ClientResponse) -> bytes:
+    """The whole body, the beginning of an error's. Raises TooLarge before an answer fills the memory."""
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > MOST_BYTES:
+            if response.status == OK:
+                raise TooLarge
+            break
+    return bytes(body)
 
 
 def _as_json(body: bytes) -> object:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from workbench_core.errors import NotAuthorized, Unavailable
 from workbench_core.ports import Availability
 from workbench_core.settings import server_of
 
 DETAIL_CHARACTERS = 200
+MOST_LOOKED_AT = 10_000  # characters of a foreign text
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 SHORTEST_SECRET = 4  # shorter words are no secrets, and would be hidden everywhere
 
@@ -50,6 +52,12 @@ class ChatEndpoint:
         """Host and port."""
         return server_of(self.base_url)
 
+    @property
+    def identity(self) -> str:
+        """What tells this model from others that may have its name in the settings; it holds no secret."""
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{self.server}{parts.path.rstrip('/')} {self.model}"
+
     def address_of(self, path: str) -> str:
         """The address of `/chat/completions` or `/models`, without user and password, with what follows a `?`."""
         parts = urlsplit(self.base_url)
@@ -68,10 +76,11 @@ class ChatEndpoint:
         return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
     def secrets(self, headers: Mapping[str, str]) -> tuple[str, ...]:
-        """What must not be shown of a request with these headers, longest first."""
+        """What must not be shown of a request with these headers, as JSON and addresses write it too; longest first."""
         password = urlsplit(self.base_url).password or ""
-        found = {self.key, password, unquote(password), *(part for value in headers.values() for part in value.split())}
-        return tuple(sorted((one for one in found if len(one) >= SHORTEST_SECRET), key=len, reverse=True))
+        plain = {self.key, password, unquote(password), *(part for value in headers.values() for part in value.split())}
+        found = {form for one in plain if len(one) >= SHORTEST_SECRET for form in _forms(one)}
+        return tuple(sorted(found, key=len, reverse=True))
 
     def is_loopback(self) -> bool:
         """Whether requests stay on this machine; such requests must not go through a configured proxy."""
@@ -91,8 +100,15 @@ class ChatEndpoint:
 
 
 def one_line(text: str, secrets: Iterable[str] = ()) -> str:
-    """Foreign text for a sentence: on one line, short, and without secrets."""
+    """Foreign text for a sentence: on one line, short, without secrets and without characters that steer a screen."""
     for secret in secrets:
         text = text.replace(secret, "•••")
-    line = " ".join(text.split())
+    visible = (letter if letter.isprintable() else " " for letter in text[:MOST_LOOKED_AT])
+    line = " ".join("".join(visible).split())
     return line if len(line) <= DETAIL_CHARACTERS else f"{line[:DETAIL_CHARACTERS]}…"
+
+
+def _forms(secret: str) -> tuple[str, ...]:
+    """A secret as it is, and as JSON and addresses write it."""
+    as_json = json.dumps(secret)[1:-1]
+    return secret, as_json, as_json.replace("/", "\\/"), quote(secret), quote(secret, safe="")

@@ -53,7 +53,7 @@ def problem_of(reply: Reply, endpoint: ChatEndpoint) -> Problem | None:
 def _failure(status: int, detail: str, error: Mapping[str, object] | None, reply: Reply) -> Problem:
     wait = _retry_after(reply.headers)
     if status == 429:
-        asks = f"; it asks to wait {wait:g} s" if wait else ""
+        asks = f"; it asks to wait {_in_words(wait)}" if wait else ""
         return Problem(
             f"The model endpoint is at its rate limit{asks}.", may_retry=True, is_rate_limit=True, wait_seconds=wait
         )
@@ -81,7 +81,7 @@ def _detail(error: Mapping[str, object] | None, reply: Reply) -> str:
     """What the server says: the message and what it is about, else the whole body."""
     message = (error or {}).get("message")
     if not isinstance(message, str) or not message:
-        return reply.text()
+        return reply.text() or "no reason is given"
     return message
 
 
@@ -93,7 +93,10 @@ def _too_long(error: Mapping[str, object] | None) -> str:
     """The sentence for a prompt beyond the context (llama.cpp gives its size); empty for other errors."""
     if not error or error.get("type") != "exceed_context_size_error":
         return ""
-    return f"The prompt has {error['n_prompt_tokens']:,} tokens; this model reads at most {error['n_ctx']:,}."
+    tokens, most = error.get("n_prompt_tokens"), error.get("n_ctx")
+    if not isinstance(tokens, int) or not isinstance(most, int):
+        return "The prompt is longer than this model reads."
+    return f"The prompt has {tokens:,} tokens; this model reads at most {most:,}."
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
@@ -106,5 +109,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         return max(0.0, (parsedate_to_datetime(headers.get("retry-after", "")) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
+
+
+def _in_words(seconds: float) -> str:
+    """A time as people say it: “12 s”, “90 min”, “30 h”, “365 days”."""
+    for unit, length, most in (("s", 1, 600), ("min", 60, 7_200), ("h", 3_600, 172_800)):
+        if seconds <= most:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds / 86_400:,.0f} days"
