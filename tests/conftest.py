@@ -1,4 +1,4 @@
-"""Which tests run alone: those that measure time or memory, or start servers and browsers. All others run two by two."""
+"""Which tests run alone: those that measure, or that start servers and browsers. All others run in two processes."""
 
 from __future__ import annotations
 
