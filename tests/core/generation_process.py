@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
+
+import pytest
 
 from tests.core.generation_parts import Parts, RuleModel
 
@@ -43,6 +46,8 @@ def start(folder: Path, seconds_an_answer: float) -> ForkServerProcess:
     context.set_forkserver_preload([__name__])
     ready = context.Event()
     process = context.Process(target=main, args=(str(folder), seconds_an_answer, ready))
-    process.start()
+    with pytest.MonkeyPatch.context() as patch:  # a page's test may have left its script as the main module
+        patch.setitem(sys.modules, "__main__", sys.modules[__name__])
+        process.start()
     assert ready.wait(60)
     return process
