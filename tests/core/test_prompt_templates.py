@@ -694,3 +694,9 @@ def test_what_default_says_wins_over_nothing_for_an_optional_input(templates, re
     assert shown[0].messages[-1].content == "a any line"
     mapped = templates.preview(draft, reports.id, {"report": "secret", "line": "line"}, limit=1)
     assert mapped[0].messages[-1].content == "a 1"
+
+
+def test_tp_1_a_tag_is_found_by_the_search(templates):
+    tagged = templates.create(TemplateDraft("Sort", "kind", "{{ subject }}", tags=("quarterly",)), by=ANN)
+    templates.create(TemplateDraft("Other", "kind", "{{ subject }}"), by=ANN)
+    assert [template.id for template in templates.find(search="QUARTER")] == [tagged.id]

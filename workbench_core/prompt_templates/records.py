@@ -28,7 +28,7 @@ _COLUMNS = (
 )
 _MATCHES = (
     "status IN :statuses AND (:label_type = '' OR label_type = :label_type) "
-    "AND LOWER(name || ' ' || description) LIKE LOWER(:pattern) ESCAPE '!'"
+    "AND LOWER(name || ' ' || description || ' ' || tags) LIKE LOWER(:pattern) ESCAPE '!'"
 )
 _NEVER_CHANGED = ("lineage_id", "parent_id", "version", "is_demo", "created_by", "created_at")
 _DEPENDANTS = (  # what stands on a version: the kind in the singular and the plural, and the statement for the names
