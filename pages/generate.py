@@ -14,6 +14,7 @@ from pages.components.generation_batch import show_batch
 from pages.components.generation_list import show_recent
 from pages.components.generation_run import Done, act_button
 from pages.components.generation_steps import choose_request, limit_key
+from pages.components.generation_usage import rules_of, usage_badges
 from pages.components.identity import current_user
 from pages.components.layout import empty_state, page_header
 from pages.components.preflight import show_preflight
@@ -34,7 +35,10 @@ def show_steps() -> None:
     with left:
         request = choose_request()
     with right, st.container(border=True):
-        st.subheader("Pre-flight", anchor=False)
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.subheader("Pre-flight", anchor=False, width="content")
+            if request is not None:
+                restrictions(request)
         if request is None:
             st.caption(
                 "Choose a sheet and a template to see what would happen: what is known already, what it would cost, "
@@ -42,6 +46,13 @@ def show_steps() -> None:
             )
         else:
             preflight(request)
+
+
+def restrictions(request: GenerationRequest) -> None:
+    """What source and template restrict, as badges."""
+    with guard():
+        template = workbench.prompt_templates.get(request.prompt_template_id)
+        usage_badges(rules_of(request.sheet_id, template))
 
 
 def preflight(request: GenerationRequest) -> None:

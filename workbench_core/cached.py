@@ -36,7 +36,7 @@ from workbench_core.sheets import (
 )
 from workbench_core.training_gate import GateSummary, Shares
 from workbench_core.training_jobs import Candidate, JobStatus, RetrainProposal, TrainingJob
-from workbench_core.training_sheets import GenerationRequest, Preflight, TrainingSheet
+from workbench_core.training_sheets import TrainingSheet
 from workbench_core.workbench import Workbench, open_workbench
 
 if TYPE_CHECKING:
@@ -257,12 +257,6 @@ def set_aside_count(revisions: tuple[int, ...], sheet_id: str) -> int:
     """How many rows of a sheet are set aside."""
     selection = workbench().sheets.get(sheet_id).selection()
     return workbench().data_quality.quarantine.count_within(workbench().lake, selection, sheet_id)
-
-
-@reads("sheets", "prompt_templates", "canonical_labels", "quarantined_items", LAKE, ttl="15s")
-def preflight(revisions: tuple[int, ...], request: GenerationRequest) -> Preflight:
-    """What a generation would do; the model may come and go, so this is not kept for long."""
-    return workbench().training_sheets.preflight(request)
 
 
 @reads("training_sheets", "pairs")

@@ -14,9 +14,11 @@ from workbench_core.training_sheets import (
     AnswerRequest,
     GenerationRequest,
     Preflight,
+    ReplacedAnswer,
     TrainingSheet,
     TrainingSheetStatus,
 )
+from workbench_core.usage import UsageRules
 
 _SELECTED = ("sheets", "prompt_templates", "canonical_labels", "quarantined_items", cached.LAKE)
 
@@ -50,6 +52,13 @@ def models(revisions: tuple[int, ...]) -> list[OfferedModel]:
         OfferedModel(model.name, model.title, model.price, model.availability())
         for model in cached.workbench().chat_models.all()
     ]
+
+
+@cached.reads("sheets", cached.LAKE)
+def source_rules(revisions: tuple[int, ...], sheet_id: str) -> UsageRules:
+    """What the tags of the sources of a sheet impose on everything made from it."""
+    sheets = cached.workbench().sheets
+    return sheets.usage_rules(sheets.get(sheet_id))
 
 
 @cached.reads("attached_templates", "prompt_templates")
@@ -120,3 +129,9 @@ def count_training_sheets(
 def count_pairs(revisions: tuple[int, ...], training_sheet_id: str, wanted: PairFilter) -> int:
     """How many pairs of a training sheet match."""
     return cached.workbench().pairs.count(training_sheet_id, wanted)
+
+
+@cached.reads("pairs", "replaced_answers")
+def replaced_answers(revisions: tuple[int, ...], pair_id: str) -> list[ReplacedAnswer]:
+    """What a pair answered before a model answered it again, newest first."""
+    return cached.workbench().training_sheets.replaced_answers(pair_id)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from pages.components.words import without_shortcodes
 from workbench_core.errors import NotFound, NotPermitted, WorkbenchError
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ def show_error(error: Exception) -> bool:
 
 
 def _inert(text: str) -> str:
-    """A message may quote what somebody typed or put into an address: it must not become a picture, link or colour."""
-    shown = text if len(text) <= LONGEST else f"{text[:LONGEST]} …"
+    """A message may quote what somebody typed or put into an address: it must not become a picture, link or style."""
+    shown = without_shortcodes(text if len(text) <= LONGEST else f"{text[:LONGEST]} …")
+    for mark in "*`$":
+        shown = shown.replace(mark, f"\\{mark}")
     return shown.replace("[", "\\[").replace("://", ":\u2060//").replace("\x00", "")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.components.errors import guard
 from pages.components.generation_answers import ModelChoice, choose_model
-from pages.components.generation_run import act_button
+from pages.components.generation_run import act_button, answering_work, resume_button
 from pages.components.generation_words import calls_words, spent_words
 from pages.components.identity import current_user
 from pages.components.layout import close_popover, work_popover
@@ -16,7 +16,7 @@ from pages.components.words import ago, counted, plain, words
 from workbench_core import cached, cached_generation
 from workbench_core.pairs import PairFilter, ResponseSource, ReviewStatus
 from workbench_core.prompt_templates import PromptTemplate
-from workbench_core.training_sheets import Answering, AnsweringPreview, AnswerRequest, TrainingSheet
+from workbench_core.training_sheets import Answering, AnsweringPreview, AnsweringStatus, AnswerRequest, TrainingSheet
 
 BLANK = PairFilter(status=ReviewStatus.PENDING, source=ResponseSource.EMPTY)
 _ALL, _SOME = "All pending pairs", "Those that match a filter"
@@ -33,7 +33,13 @@ def tell_answering(answering: Answering) -> None:
     ]
     told = ", ".join(part for part in parts if part)
     begun = f"{ago(answering.started_at)} by {plain(answering.started_by)} with {plain(answering.model_title)}"
-    st.markdown(f":small[:material/smart_toy: Latest answering, {words(answering.status).lower()}, {begun}: {told}.]")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":small[:material/smart_toy: Latest answering, {words(answering.status).lower()}, {begun}: {told}.]",
+            width="stretch",
+        )
+        if answering.status is AnsweringStatus.CANCELLED and answering.done < answering.total:
+            resume_button(answering_work(answering))
 
 
 def unanswered_card(sheet: TrainingSheet, *, busy: str) -> None:
@@ -125,11 +131,31 @@ def _preview_and_start(
 
 
 def _show_preview(preview: AnsweringPreview) -> None:
-    cost = calls_words(preview.estimate) if preview.estimate else "no call to a model"
-    st.markdown(f"**{counted(preview.pairs, 'pair')}** would be answered: {plain(cost)}.")
+    """How many pairs, where their answers come from, what the calls take, and which pairs are left alone."""
+    cost = plain(calls_words(preview.estimate)) if preview.estimate else "no call to a model"
+    pairs = f"**{counted(preview.pairs, 'pair')}** would be answered"
+    if free := _free_answers(preview):
+        calls = preview.estimate.calls if preview.estimate else 0
+        about = "" if preview.is_exact else "about "
+        asked = f"{about}{calls:,} {'is' if calls == 1 else 'are'} asked" if calls else "none is asked"
+        st.markdown(f"{pairs}: {', '.join([*free, asked])}.  \n:small[:gray[{cost[:1].upper()}{cost[1:]}.]]")
+    else:
+        st.markdown(f"{pairs}: {cost}.")
     if preview.skipped:
         lines = [f"- {count:,} left alone: {plain(reason)}" for reason, count in preview.skipped.items()]
         st.markdown("\n".join(lines))
+
+
+def _free_answers(preview: AnsweringPreview) -> list[str]:
+    """What costs nothing, as parts of a sentence: canonical labels and answers that are kept."""
+    about = "" if preview.is_exact else "about "
+    labels, kept = preview.from_labels, preview.kept_answers
+    parts = []
+    if labels:
+        parts.append(f"{about}{labels:,} {'has' if labels == 1 else 'have'} a canonical label by now")
+    if kept:
+        parts.append(f"{about}{kept:,} {'was' if kept == 1 else 'were'} answered before and cost nothing")
+    return parts
 
 
 def _start(training_sheet_id: str, request: AnswerRequest) -> str:

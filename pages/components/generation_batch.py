@@ -11,7 +11,15 @@ import streamlit as st
 from pages.components.address import pick_row
 from pages.components.generation_answers import Answers, choose_answer_column, choose_answers, complete_with
 from pages.components.generation_run import Done, act_button
-from pages.components.generation_steps import choose_template, columns_of, distinct, sheet_titles, step, usable_sheets
+from pages.components.generation_steps import (
+    choose_options,
+    choose_template,
+    columns_of,
+    distinct,
+    sheet_titles,
+    step,
+    usable_sheets,
+)
 from pages.components.generation_words import cost_words, money, state_of
 from pages.components.identity import current_user
 from pages.components.layout import metric_row
@@ -24,7 +32,7 @@ from workbench_core.prompt_templates import PromptTemplate, propose_for, target_
 from workbench_core.sheets import Sheet
 from workbench_core.training_sheets import BatchOutcome, GenerationRequest, Preflight
 from workbench_core.training_sheets.answer_column import propose_answer_column
-from workbench_core.training_sheets.model import DEFAULT_ROW_LIMIT
+from workbench_core.training_sheets.model import DEFAULT_ROW_LIMIT, asks_model
 
 MAX_SHEETS = 50
 _OUTCOMES = "generate_outcomes"
@@ -77,18 +85,36 @@ def _plan(template: PromptTemplate, sheets: Sequence[Sheet]) -> None:
     key = f"generate_batch_{template.id}"
     step(3, "Answers", "Where answers come from when an item has no canonical label yet")
     answers = choose_answers(template, key=key)
+    _limits_note(answers, sheets)
     limit = st.number_input(
         "Row limit for each sheet", 1, value=DEFAULT_ROW_LIMIT, key=f"{key}_limit", step=1000, width=300,
         persist_state="session",
     )  # fmt: skip
+    options = choose_options(answers.source, key=key)
     step(4, "Mapping", "For each sheet; names that fit are filled in")
+    planned = [_request(template, sheet, answers, key=key) for sheet in sheets]
+    rows = int(limit or DEFAULT_ROW_LIMIT)
     requests = tuple(
-        replace(_request(template, sheet, answers, key=key), row_limit=int(limit or DEFAULT_ROW_LIMIT))
-        for sheet in sheets
+        replace(one, row_limit=rows, description=options.description, seed=options.seed) for one in planned
     )
     step(5, "Pre-flight", "What each sheet would become")
     found = cached_generation.batch_preflight(requests)
     _preflights([Planned(*each) for each in zip(sheets, requests, found, strict=True)])
+
+
+def _limits_note(answers: Answers, sheets: Sequence[Sheet]) -> None:
+    """Say that each sheet has a limit of its own, and what all of them may take together."""
+    if not asks_model(answers.source):
+        return
+    chosen, many = answers.model, len(sheets)
+    together = ""
+    if chosen.budget is not None:
+        prices = {model.name: model.price for model in cached_generation.models()}
+        price = prices.get(chosen.name)
+        together = f": together at most {money(chosen.budget * many, price.currency if price else '')}"
+    elif chosen.call_limit is not None:
+        together = f": together at most {counted(chosen.call_limit * many, 'call')}"
+    st.caption(plain(f"Budget and call limit apply to each sheet{together}."))
 
 
 def _request(template: PromptTemplate, sheet: Sheet, answers: Answers, *, key: str) -> GenerationRequest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
@@ -10,8 +9,8 @@ from typing import Literal, TypeAlias
 import streamlit as st
 
 from pages.components.errors import guard
-from pages.components.generation_answers import budget_field, calls_field
-from pages.components.generation_words import money, spent_words
+from pages.components.generation_limits import Limits, UsedUp, choose_limits
+from pages.components.generation_words import spent_words
 from pages.components.identity import current_user
 from pages.components.layout import close_popover, flash, run_progress, work_popover
 from pages.components.rights import why_not
@@ -27,11 +26,14 @@ _LAST_DONE = "generate_last_done"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Pairs being made or answered: `key` names the work and its state, `used_up` the limit that leaves no room."""
+    """Pairs being made or answered: `key` names the work and its state, `limit` the one that leaves no room.
+
+    `sheet` is the training sheet that is generated; None while pairs are answered that were there before.
+    """
 
     key: str
     training_sheet_id: str
-    is_answering: bool
+    sheet: TrainingSheet | None
     title: str
     done: int
     total: int
@@ -39,12 +41,14 @@ class Work:
     spent: Spending
     budget: float | None
     call_limit: int | None
-    used_up: str
+    limit: str
+    is_cancelled: bool
 
     @property
-    def to_the_end(self) -> float:
-        """By how much the spending so far grows until the end, with a tenth in reserve."""
-        return 1.1 * self.total / self.done if self.done else 2.0
+    def used_up(self) -> UsedUp | None:
+        """The limit that leaves no room for one more call, if any."""
+        growth = 1.1 * self.total / self.done if self.done else None
+        return UsedUp(self.limit, self.spent, self.budget, self.call_limit, growth) if self.limit else None
 
 
 def generation_of(sheet: TrainingSheet) -> Work:
@@ -52,7 +56,7 @@ def generation_of(sheet: TrainingSheet) -> Work:
     return Work(
         key=f"{sheet.id}_{sheet.row_version}",
         training_sheet_id=sheet.id,
-        is_answering=False,
+        sheet=sheet,
         title=f"Generate “{sheet.name}”",
         done=min(sheet.counts.total, sheet.selected_items),
         total=sheet.selected_items,
@@ -60,7 +64,8 @@ def generation_of(sheet: TrainingSheet) -> Work:
         spent=sheet.spent,
         budget=sheet.budget,
         call_limit=sheet.call_limit,
-        used_up=sheet.allowance.used_up(sheet.spent),
+        limit=sheet.allowance.used_up(sheet.spent),
+        is_cancelled=bool(sheet.cancelled_by),
     )
 
 
@@ -70,7 +75,7 @@ def answering_work(answering: Answering) -> Work:
     return Work(
         key=f"{answering.id}_{answering.status}_{run.id if run else ''}",
         training_sheet_id=answering.training_sheet_id,
-        is_answering=True,
+        sheet=None,
         title=f"Answer {counted(answering.total, 'pair')} with {answering.model_title}",
         done=answering.done,
         total=answering.total,
@@ -78,7 +83,8 @@ def answering_work(answering: Answering) -> Work:
         spent=answering.spent,
         budget=request.budget,
         call_limit=request.call_limit,
-        used_up=answering.allowance.used_up(answering.spent),
+        limit=answering.allowance.used_up(answering.spent),
+        is_cancelled=answering.status is AnsweringStatus.CANCELLED,
     )
 
 
@@ -162,7 +168,7 @@ def _waiting(work: Work, reason: str) -> None:
             st.markdown(
                 f":orange[:material/pause_circle:] **{plain(work.title)}**: paused  \n{plain(reason)}", width="stretch"
             )
-            _resume(work)
+            resume_button(work)
             _step("cancel", work, "Cancel", "stop_circle", "Ends it; what is done is kept, and it can be resumed")
         _kept(work, reason)
 
@@ -171,9 +177,9 @@ def _stopped(work: Work, reason: str) -> None:
     """Why it stopped, how far it came, and the way on."""
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            icon = ":gray[:material/stop_circle:]" if reason.startswith("Cancelled") else ":red[:material/error:]"
+            icon = ":gray[:material/stop_circle:]" if work.is_cancelled else ":red[:material/error:]"
             st.markdown(f"{icon} **{plain(work.title)}**  \n{plain(reason)}", width="stretch")
-            _resume(work)
+            resume_button(work)
         _kept(work, reason)
 
 
@@ -197,56 +203,26 @@ def _so_far(work: Work) -> None:
 # --- resume ----------------------------------------------------------------------------------------------------------
 
 
-def _resume(work: Work) -> None:
-    """Go on at the first missing item; with a limit that is used up, after it was raised."""
-    if not work.used_up:
+def resume_button(work: Work) -> None:
+    """Go on at the first missing item; with a limit that is used up, after it was raised or lifted."""
+    if not work.used_up or why_not(Action.GENERATE) or _refusal("resume", work):
         _step("resume", work, "Resume", "play_arrow", "Goes on at the first missing item")
         return
     key = f"generate_raise_{work.training_sheet_id}"
-    refusal = why_not(Action.GENERATE)
-    with work_popover("Resume", key=key, icon=":material/play_arrow:", kind="primary", disabled=bool(refusal)):
-        st.caption(f"{plain(work.used_up)} is used up. Say how far it may go in all.{_to_the_end(work)}")
-        budget, calls = work.budget, work.call_limit
-        if budget is not None:
-            budget = budget_field(
-                work.spent.currency, key=f"{key}_budget_{work.key}", least=_above(work.spent.cost),
-                start=round(min(2, work.to_the_end) * max(budget, work.spent.cost), 4),
-            )  # fmt: skip
-        if calls is not None:
-            calls = calls_field(
-                key=f"{key}_calls_{work.key}", least=work.spent.calls + 1,
-                start=max(calls + 1, math.ceil(min(2, work.to_the_end) * work.spent.calls)),
-            )  # fmt: skip
+    with work_popover("Resume", key=key, icon=":material/play_arrow:", kind="primary"):
+        limits = choose_limits(work.used_up, key=f"{key}_{work.key}")
         act_button(
             "Resume", icon="play_arrow", kind="primary", width="stretch", key=f"{key}_go_{work.key}",
-            sentence="Goes on at the first missing item", act=lambda: _raised(work, budget, calls),
+            sentence="Goes on at the first missing item", act=lambda: _raised(work, limits),
             then=lambda _: close_popover(key),
         )  # fmt: skip
 
 
-def _to_the_end(work: Work) -> str:
-    """What all of it would take; the fields begin lower, so that no click spends much more than was allowed before."""
-    if not work.done:
-        return ""
-    parts = []
-    if work.budget is not None:
-        parts.append(money(work.to_the_end * work.spent.cost, work.spent.currency))
-    if work.call_limit is not None:
-        parts.append(f"{math.ceil(work.to_the_end * work.spent.calls):,} calls")
-    return f" To the end it takes about {plain(' and '.join(parts))}."
-
-
-def _above(amount: float) -> float:
-    """The next amount with four digits above this one."""
-    return round(amount + 0.0001, 4)
-
-
-def _raised(work: Work, budget: float | None, calls: int | None) -> str:
+def _raised(work: Work, limits: Limits) -> str:
     service, by = cached.workbench().training_sheets, current_user()
-    go_on = service.resume_answering if work.is_answering else service.resume
-    go_on(work.training_sheet_id, by=by, budget=budget, call_limit=calls)
-    limit = money(budget, work.spent.currency) if budget is not None else f"{calls or 0:,} calls"
-    return f"It goes on, up to {limit}."
+    go_on = service.resume if work.sheet else service.resume_answering
+    go_on(work.training_sheet_id, by=by, budget=limits.budget, call_limit=limits.call_limit)
+    return f"It goes on, {limits.words(work.spent.currency)}."
 
 
 # --- acts ------------------------------------------------------------------------------------------------------------
@@ -262,18 +238,29 @@ _SAID: Mapping[_Step, str] = {
 
 def _step(step: _Step, work: Work, title: str, icon: str, sentence: str) -> None:
     act_button(
-        title, icon=icon, key=f"generate_{step}_{work.key}", sentence=sentence, act=lambda: _do_step(step, work)
+        title, icon=icon, key=f"generate_{step}_{work.key}", sentence=sentence, reason=_refusal(step, work),
+        act=lambda: _do_step(step, work),
     )  # fmt: skip
+
+
+def _refusal(step: _Step, work: Work) -> str:
+    """Why this person may not do it; everybody who may generate also steers answers for pairs that exist."""
+    return refusal_of(work.sheet, step) if work.sheet else ""
+
+
+def refusal_of(sheet: TrainingSheet, action: str) -> str:
+    """Why this person may not do this with a training sheet, in words for a disabled button; empty when they may."""
+    return plain(cached.workbench().training_sheets.refusal(sheet, action, by=current_user()))
 
 
 def _do_step(step: _Step, work: Work) -> str:
     service, by = cached.workbench().training_sheets, current_user()
     if step == "pause":
-        (service.pause_answering if work.is_answering else service.pause)(work.training_sheet_id, by=by)
+        (service.pause if work.sheet else service.pause_answering)(work.training_sheet_id, by=by)
     elif step == "cancel":
-        (service.cancel_answering if work.is_answering else service.cancel)(work.training_sheet_id, by=by)
+        (service.cancel if work.sheet else service.cancel_answering)(work.training_sheet_id, by=by)
     else:
-        (service.resume_answering if work.is_answering else service.resume)(work.training_sheet_id, by=by)
+        (service.resume if work.sheet else service.resume_answering)(work.training_sheet_id, by=by)
     return _SAID[step]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -11,16 +12,32 @@ from pages.components.errors import guard
 from pages.components.generation_answers import choose_answer_column, choose_answers, complete_with
 from pages.components.mapping_editor import choose_mapping
 from pages.components.preflight import include_set_aside
-from pages.components.words import plain
+from pages.components.words import counted, plain
 from workbench_core import cached, cached_generation
-from workbench_core.prompt_templates import AttachedTemplate, PromptTemplate, TemplateStatus, target_column_of
+from workbench_core.prompt_templates import (
+    AnswerSource,
+    AttachedTemplate,
+    PromptTemplate,
+    TemplateStatus,
+    target_column_of,
+)
 from workbench_core.sheets import Sheet, SheetStatus
 from workbench_core.training_sheets import GenerationRequest
-from workbench_core.training_sheets.model import DEFAULT_ROW_LIMIT
+from workbench_core.training_sheets.model import DEFAULT_ROW_LIMIT, MOST_SEED, asks_model
 
 MAX_SHEETS = 500
 MAX_ROWS = 10_000_000
+DEFAULT_SEED = 42
 USABLE = (SheetStatus.ACTIVE, SheetStatus.DRAFT)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is seldom needed of a request; without a name one is made of sheet and template."""
+
+    name: str
+    description: str
+    seed: int
 
 
 def step(number: int, title: str, sentence: str) -> None:
@@ -64,7 +81,7 @@ def choose_sheet() -> Sheet | None:
     def bring_template() -> None:
         st.session_state.pop("generate_prefilled", None)
         if attached := cached_generation.attached_template(st.query_params.get("sheet", "")):
-            _prefill(attached, replace=True)
+            _prefill(attached, is_replaced=True)
 
     return known.get(_choose_record("Sheet", "sheet", sheet_titles(known), then=bring_template))
 
@@ -98,12 +115,12 @@ def choose_template() -> PromptTemplate | None:
     return known.get(_choose_record("Template", "template", titles))
 
 
-def _prefill(attached: AttachedTemplate, *, replace: bool = False) -> None:
+def _prefill(attached: AttachedTemplate, *, is_replaced: bool = False) -> None:
     """Put the attached template of a sheet into the address once; what a person chose there stays."""
     if st.session_state.get("generate_prefilled") == attached.sheet_id:
         return
     st.session_state["generate_prefilled"] = attached.sheet_id
-    if replace or not st.query_params.get("template"):
+    if is_replaced or not st.query_params.get("template"):
         st.query_params["template"] = attached.prompt_template_id
 
 
@@ -158,7 +175,7 @@ def distinct(titles: Mapping[str, str]) -> dict[str, str]:
 
 
 def _complete(sheet: Sheet, template: PromptTemplate, attached: AttachedTemplate | None) -> GenerationRequest:
-    """Mapping, answers, rows and name."""
+    """Mapping, answers, rows and what is seldom needed."""
     columns = columns_of(sheet)
     key = f"generate_{sheet.id}_{template.id}"
     step(3, "Mapping", "Which column fills which placeholder of the template")
@@ -169,9 +186,19 @@ def _complete(sheet: Sheet, template: PromptTemplate, attached: AttachedTemplate
     if answers.needs_column:
         start = attached.answer_column if attached else target_column_of(template, columns)
         column = choose_answer_column(template.label_type, columns, mapping, key=key, start=start)
-    step(5, "Rows", "All items of the sheet, or only some of them")
-    request = _choose_rows(sheet, template, mapping, key=key)
-    return complete_with(request, answers, column)
+    step(5, "Rows", _rows_of(sheet))
+    request = complete_with(_choose_rows(sheet, template, mapping, key=key), answers, column)
+    options = choose_options(answers.source, key=key, name=f"{sheet.name} - {template.name} v{template.version}")
+    return replace(request, name=options.name, description=options.description, seed=options.seed)
+
+
+def _rows_of(sheet: Sheet) -> str:
+    """Which items there are to choose from."""
+    if sheet.sample_size is None:
+        return "All items of the sheet, or only some of them"
+    kind = "stratified" if sheet.stratify_column else "random"
+    size = counted(sheet.sample_size, "row")
+    return f"The sheet is a {kind} sample of {size} with the seed {sheet.sample_seed}: all of them, or only some"
 
 
 def columns_of(sheet: Sheet) -> list[str]:
@@ -181,33 +208,55 @@ def columns_of(sheet: Sheet) -> list[str]:
 
 
 def _choose_rows(sheet: Sheet, template: PromptTemplate, mapping: Mapping[str, str], *, key: str) -> GenerationRequest:
-    """A filter, items that were set aside, how many, and a name: of one generation, the next one starts without."""
+    """A filter, how many, and items that were set aside: of one generation, the next one starts without."""
     key = f"{key}_{generation_round()}"
-    where = st.text_input(
+    limit_widget = limit_key(sheet.id, template.id)
+    st.session_state.setdefault(limit_widget, DEFAULT_ROW_LIMIT)  # a click in the pre-flight may raise it
+    left, right = st.columns([2, 1])
+    where = left.text_input(
         "Filter", key=f"{key}_filter", placeholder="Optional, for example: topic = 'general'", live="600ms",
         help="One condition on the columns, in addition to the filter of the sheet", persist_state="session",
     )  # fmt: skip
-    includes_set_aside = include_set_aside(sheet.id, key=key)
-    limit_widget = limit_key(sheet.id, template.id)
-    st.session_state.setdefault(limit_widget, DEFAULT_ROW_LIMIT)  # a click in the pre-flight may raise it
-    with st.grid(2, min_column_width=200):
-        limit = st.number_input(
-            "Row limit", 1, MAX_ROWS, key=limit_widget, step=1000,
-            persist_state="session",
-        )  # fmt: skip
-        name = st.text_input(
-            "Name", key=f"{key}_name", placeholder=f"{sheet.name} - {template.name} v{template.version}",
-            max_chars=200, persist_state="session",
-        )  # fmt: skip
+    limit = right.number_input(
+        "Row limit", 1, MAX_ROWS, key=limit_widget, step=1000, persist_state="session",
+        help="At most so many items are taken: the first ones in the order of their identifiers",
+    )  # fmt: skip
     return GenerationRequest(
         sheet_id=sheet.id,
         prompt_template_id=template.id,
         mapping=mapping,
-        name=name or "",
         filter=where or "",
         row_limit=int(limit or DEFAULT_ROW_LIMIT),
-        includes_set_aside=includes_set_aside,
+        includes_set_aside=include_set_aside(sheet.id, key=key),
     )
+
+
+def choose_options(source: AnswerSource, *, key: str, name: str = "") -> Options:
+    """What is seldom needed: name (where one is proposed), description, and the seed where a model is asked."""
+    key = f"{key}_{generation_round()}"
+    is_asked = asks_model(source)
+    offered = [*(["name"] if name else []), "description", *(["seed"] if is_asked else [])]
+    with st.expander(f"Options: {', '.join(offered)}", key=f"{key}_options"):
+        return Options(
+            name=_text("Name", key=f"{key}_name", placeholder=name, most=200) if name else "",
+            description=_text("Description", key=f"{key}_description", placeholder="What it is made for", most=1000),
+            seed=_choose_seed(key=key) if is_asked else DEFAULT_SEED,
+        )
+
+
+def _text(label: str, *, key: str, placeholder: str, most: int) -> str:
+    typed = st.text_input(label, key=key, placeholder=placeholder, max_chars=most, persist_state="session")
+    return (typed or "").strip()
+
+
+def _choose_seed(*, key: str) -> int:
+    """The number that goes to the model with each question."""
+    seed = st.number_input(
+        "Seed", 0, MOST_SEED, DEFAULT_SEED, key=f"{key}_seed", persist_state="session", width=220,
+        help="Goes to the model with each question: the same seed gives the same answers again, as far as the model "
+        "can do that, and answers that are kept cost nothing. Another seed asks every question anew.",
+    )  # fmt: skip
+    return DEFAULT_SEED if seed is None else int(seed)
 
 
 def limit_key(sheet_id: str, template_id: str) -> str:

@@ -20,7 +20,7 @@ def state_of(sheet: TrainingSheet) -> str:
     """Where a training sheet stands as people see it: one that somebody paused or cancelled has not failed."""
     if sheet.is_paused:
         return "paused"
-    if sheet.status is TrainingSheetStatus.FAILED and sheet.error.startswith("Cancelled by "):
+    if sheet.status is TrainingSheetStatus.FAILED and sheet.cancelled_by:
         return "cancelled"
     return sheet.status.value
 

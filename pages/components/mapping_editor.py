@@ -38,7 +38,7 @@ def choose_mapping(
     chosen = chosen_mapping(template, columns, key=key, start=start)
     left = [name for name in names if name not in chosen]
     offered = suggest_mapping(left, columns, taken=tuple(chosen.values())) if left else {}
-    with st.grid(min_column_width=220, gap="small"):
+    with st.grid(min_column_width=180, gap="small"):
         for name in names:
             with st.container(gap="xxsmall"):
                 _choice(template, name, columns, key=key)

@@ -77,10 +77,11 @@ def warnings(found: Preflight, request: GenerationRequest) -> list[str]:
 def _numbers(found: Preflight) -> None:
     """Items, what is known of them, and what the rest costs."""
     estimate = found.estimate or NO_CALLS
-    kept = f", {found.kept_answers:,} kept" if found.kept_answers else ""
+    about = "" if found.is_kept_exact else "about "
+    kept = f", {about}{found.kept_answers:,} kept" if found.kept_answers else ""
     currency = estimate.currency if estimate.cost else ""
     aside = f"{counted(found.quarantined, 'row')} set aside" if found.quarantined else ""
-    with st.grid(2, min_column_width=140):
+    with st.grid(2, min_column_width=120):
         _tile("Items", f"{found.selected:,}", aside)
         _tile(
             "Canonical", f"{found.hits:,}", f"{percent(found.hits / found.selected, digits=0)} of the items",
@@ -88,7 +89,7 @@ def _numbers(found: Preflight) -> None:
         )  # fmt: skip
         _tile(
             f"Cost in {currency}" if currency else "Cost", cost_words(estimate),
-            f"{counted(found.model_calls, 'call')}{kept}", _tokens(found, estimate),
+            f"{about}{counted(found.model_calls, 'call')}{kept}", _tokens(found, estimate),
         )  # fmt: skip
         if found.model_calls:
             measured = "measured" if estimate.is_measured else "not measured yet"

@@ -47,19 +47,18 @@ def show_attached(sheet: Sheet, attached: AttachedTemplate) -> None:
         st.markdown(f"**{plain(template.name)}** v{plain(template.version)}")
         st.caption(f":material/attach_file: Attached {ago(attached.attached_at)} by {plain(attached.attached_by)}")
         st.markdown("  \n".join(_facts(attached)))
+        _archived_since(sheet, attached)
         _newer_version(sheet, attached)
+        _gone_columns(sheet, attached)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             _generate(sheet, attached)
             st.page_link(
                 "prompt_templates.py", label="Open the template", icon=":material/edit_note:",
                 query_params={"template": attached.prompt_template_id},
             )  # fmt: skip
-            refusal = why_locked(sheet)
-            st.button(
-                "Change", icon=":material/edit:", key="data_template_change", on_click=_change, args=(sheet, True),
-                disabled=bool(refusal), help=refusal or "Another template, other columns, or other answers",
-            )  # fmt: skip
-            _detach(sheet, attached, refusal)
+            explained = "Another template, other columns, or other answers"
+            _change_button(sheet, "Change", key="data_template_change", icon="edit", help=explained)
+            _detach(sheet, attached, why_locked(sheet))
 
 
 def _facts(attached: AttachedTemplate) -> list[str]:
@@ -91,9 +90,77 @@ def _newer_version(sheet: Sheet, attached: AttachedTemplate) -> None:
         )  # fmt: skip
 
 
+def _archived_since(sheet: Sheet, attached: AttachedTemplate) -> None:
+    """Say that the template was archived after it was attached; the next step is a newer version or another one."""
+    if not _is_archived(attached):
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        what = "version" if attached.newer_version else "template"
+        st.markdown(f":orange[:material/archive: This {what} was archived since it was attached.]", width="content")
+        if not attached.newer_version:
+            _change_button(sheet, "Attach another", key="data_template_other", icon="swap_horiz")
+
+
+def _gone_columns(sheet: Sheet, attached: AttachedTemplate) -> None:
+    """Name the mapped columns that the sheet does not have any more, and lead to the mapping."""
+    gone = gone_columns(sheet, attached)
+    if not gone:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for column, filled in gone.items():
+            st.markdown(
+                f":orange[:material/link_off: The sheet has no column {plain(column)} any more: "
+                f"choose another one for {plain(', '.join(filled))}.]"
+            )
+        _change_button(sheet, "Map again", key="data_template_map", icon="link")
+
+
+def _change_button(sheet: Sheet, label: str, *, key: str, icon: str, help: str = "") -> None:
+    """A way to the form, filled with what is attached."""
+    refusal = why_locked(sheet)
+    st.button(
+        label, icon=f":material/{icon}:", key=key, on_click=_change, args=(sheet, True), disabled=bool(refusal),
+        help=refusal or help or None,
+    )  # fmt: skip
+
+
+def _is_archived(attached: AttachedTemplate) -> bool:
+    template = cached.workbench().prompt_templates.get(attached.prompt_template_id)
+    return template.status is TemplateStatus.ARCHIVED
+
+
+def _is_readable(sheet: Sheet) -> bool:
+    """Whether all tables of the sheet are there; the page says above which one is not."""
+    return {entry.name for entry in cached.catalog_entries()} >= set(sheet.tables)
+
+
+def gone_columns(sheet: Sheet, attached: AttachedTemplate) -> dict[str, list[str]]:
+    """The mapped columns that the rows of the sheet do not have any more, each with what it filled."""
+    if not _is_readable(sheet):
+        return {}
+    known = {column.name for column in cached.sheet_columns(sheet.id)}
+    filled = [*attached.mapping.items(), ("the answers", attached.answer_column)]
+    gone: dict[str, list[str]] = {}
+    for name, column in filled:
+        if column and column not in known:
+            gone.setdefault(column, []).append(name)
+    return gone
+
+
+def _why_not_generate(sheet: Sheet, attached: AttachedTemplate) -> str:
+    if sheet.status is not SheetStatus.ACTIVE:
+        return "Publish the sheet first."
+    if not _is_readable(sheet):
+        return "A table of the sheet is missing: choose another source first."
+    if _is_archived(attached):
+        newer = attached.newer_version
+        return f"Update to {plain(newer)} first." if newer else "Attach another template first: this one is archived."
+    return "Map the columns again first: one is gone." if gone_columns(sheet, attached) else ""
+
+
 def _generate(sheet: Sheet, attached: AttachedTemplate) -> None:
     """The way to the pairs."""
-    refusal = "" if sheet.status is SheetStatus.ACTIVE else "Publish the sheet first."
+    refusal = _why_not_generate(sheet, attached)
     if st.button(
         "Generate", type="primary", icon=":material/auto_awesome:", key="data_template_generate",
         disabled=bool(refusal), help=refusal or None,
@@ -122,13 +189,18 @@ def attach_form(sheet: Sheet, attached: AttachedTemplate | None = None) -> None:
         with empty_state("No template is published yet. A template is the question about each item of a sheet."):
             _new_template(sheet)
             st.page_link("prompt_templates.py", label="All templates", icon=":material/edit_note:")
+            if attached:
+                _back(sheet)
         return
     with st.container(border=True):
         st.markdown("**Attach a template**")
         st.caption("Generation then starts with it: template, columns and answers are filled in.")
         template = _choose_template(sheet, known, attached)
         if template is None:
-            _new_template(sheet)
+            with st.container(horizontal=True, gap="small"):
+                if attached:
+                    _back(sheet)
+                _new_template(sheet)
             return
         _attach(sheet, template, attached)
 
@@ -154,7 +226,7 @@ def _attach(sheet: Sheet, template: PromptTemplate, attached: AttachedTemplate |
             disabled=bool(refusal), help=refusal or None,
         )  # fmt: skip
         if attached:
-            st.button("Back", key="data_attach_back", on_click=_change, args=(sheet, False))
+            _back(sheet)
         _new_template(sheet)
 
 
@@ -173,6 +245,10 @@ def _choose_template(
         format_func=titles.__getitem__, key=f"data_attach_{sheet.id}_template", placeholder="Choose a template",
     )  # fmt: skip
     return known.get(found or "")
+
+
+def _back(sheet: Sheet) -> None:
+    st.button("Back", key="data_attach_back", on_click=_change, args=(sheet, False))
 
 
 def _new_template(sheet: Sheet) -> None:
@@ -239,13 +315,16 @@ def _update(sheet: Sheet, attached: AttachedTemplate) -> None:
         lineage = templates.versions(templates.get(attached.prompt_template_id).lineage_id)
         newest = next(each for each in lineage if each.version == attached.newer_version)
         if unmapped(newest, attached.mapping):
-            st.session_state[f"data_attach_{sheet.id}_template"] = newest.id
             _change(sheet, True)
+            st.session_state[f"data_attach_{sheet.id}_template"] = newest.id
             return
         attach(sheet, newest.id, attached.mapping, source=attached.answer_source, column=attached.answer_column)
 
 
 def _change(sheet: Sheet, is_changing: bool) -> None:
+    """Open or leave the form; it begins with what is attached, not with what was chosen in it before."""
+    for key in [str(key) for key in st.session_state if str(key).startswith(f"data_attach_{sheet.id}_")]:
+        del st.session_state[key]
     st.session_state[_changing(sheet)] = is_changing
 
 

@@ -68,7 +68,10 @@ def draw_actions(template: PromptTemplate, draft: TemplateDraft, base: str, know
             width="stretch", help="This version as a file: YAML and Jinja, made to live in git",
         )  # fmt: skip
         for action in template.actions if may_edit else ():
-            if action not in ("publish", "create_version") and more_button(template, action):
+            if action in ("publish", "create_version"):
+                continue
+            is_unsaved = is_draft and (draft != template.draft or bool(schema_fault(base)))
+            if more_button(template, action, is_unsaved=is_unsaved):
                 pressed = action
     return pressed
 
@@ -100,13 +103,18 @@ def version_button(
     return ""
 
 
-def more_button(template: PromptTemplate, action: str) -> bool:
-    """One of the actions that are seldom wanted; what is in use cannot be deleted, and says why."""
+def more_button(template: PromptTemplate, action: str, *, is_unsaved: bool) -> bool:
+    """One of the actions that are seldom wanted; what is in use cannot be deleted, and says why.
+
+    What is typed must not be lost by archiving it, and a copy must hold it: both wait until it is saved.
+    """
     used = cached.workbench().prompt_templates.dependants(template.id) if action == "delete" else ""
     label = f"Delete {template.version} for good" if action == "delete" else words(action)
+    waits = "Save your changes first." if is_unsaved and action != "delete" else ""
     is_pressed = st.button(
-        label, key=f"{action}_{template.id}", icon=f":material/{ICONS[action]}:", width="stretch", disabled=bool(used)
-    )
+        label, key=f"{action}_{template.id}", icon=f":material/{ICONS[action]}:", width="stretch",
+        disabled=bool(used or waits), help=waits or None,
+    )  # fmt: skip
     if used:
         st.caption(f"It cannot be deleted. In use: {plain(used)}.")
     return is_pressed

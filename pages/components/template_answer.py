@@ -31,7 +31,7 @@ MANY = 6  # options above which a list is easier than buttons
 
 def answer_part(base: str, *, is_open: bool) -> None:
     """The kind of answer with its classes or fields on the left, the derived form on the right."""
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([2, 1], gap="medium")
     with left:
         kind = _choose_kind(base, is_open=is_open)
         if kind == AnswerKind.LABEL and not is_open:
@@ -46,7 +46,8 @@ def answer_part(base: str, *, is_open: bool) -> None:
         else:
             st.caption("Any text that is not empty is a valid answer.")
         draft = typed(base)  # after the table, which says only while it is drawn what is typed in it
-        show_problems(cached.workbench().prompt_templates.lint(draft), "label_classes", "output_schema")
+        if not schema_fault(base):  # else the problems are those of an older text
+            show_problems(cached.workbench().prompt_templates.lint(draft), "label_classes", "output_schema")
     with right, st.container(border=True):
         st.subheader("What people fill in", anchor=False)
         st.caption("The form that reviewers and labellers get; it follows from the answer.")

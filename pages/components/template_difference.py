@@ -10,6 +10,8 @@ from itertools import zip_longest
 
 import streamlit as st
 
+from pages.components.words import counted
+
 SAME, CHANGED = " ", "±"
 AROUND = 2  # unchanged lines that are kept before and after a change
 _STYLE = """<style>
@@ -64,7 +66,8 @@ def shortened(
 
 def _row(*row: str | int | None) -> str:
     if len(row) == 1:
-        return f'<tr class="gap"><td class="sign"></td><td colspan="3">{row[0]} unchanged lines</td></tr>'
+        left_out = counted(int(row[0] or 0), "unchanged line")
+        return f'<tr class="gap"><td class="sign"></td><td colspan="3">{left_out}</td></tr>'
     old, new = (None if each is None else str(each) for each in row)
     if old == new:
         return _cells(escape(old or ""), SAME, "") + _cells(escape(new or ""), SAME, "", is_last=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from pages.components.template_form import PARTS_OF_EXAMPLE, fill_examples, show_problems, typed, typed_examples
+from pages.components.template_form import PARTS_OF_EXAMPLE, fill_examples, short, show_problems, typed, typed_examples
 from pages.components.template_table import kept_table, set_table
 from pages.components.words import plain
 from workbench_core import cached
@@ -64,7 +64,7 @@ def _card(base: str, draft: TemplateDraft, place: int, *, is_open: bool) -> None
         f"Example {place + 1}: output", key=f"{base}_output_{number}", disabled=not is_open, persist_state="session"
     )
     for fault in faults_of(draft, draft.examples[place]):
-        right.markdown(f":red[:material/error: {plain(fault)}]")
+        right.markdown(f":red[:material/error: {plain(short(fault))}]")
     st.text_input(
         "Explanation", key=f"{base}_explanation_{number}", disabled=not is_open, persist_state="session",
         help="For people; not part of the prompt.",

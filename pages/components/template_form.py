@@ -24,6 +24,7 @@ from workbench_core.prompt_templates import (
 
 KINDS = {AnswerKind.LABEL: "One of some classes", AnswerKind.STRUCTURED: "Fields", AnswerKind.TEXT: "Free text"}
 PARTS_OF_EXAMPLE = ("input", "output", "explanation")
+LONGEST_SENTENCE = 300  # characters of a problem that are shown; it may repeat whole class names
 
 
 def version_key(template: PromptTemplate) -> str:
@@ -32,13 +33,22 @@ def version_key(template: PromptTemplate) -> str:
 
 
 def opened(template: PromptTemplate) -> str:
-    """The prefix of the form's keys; a form that is opened for the first time is filled from the store."""
-    base = f"prompt_templates_{template.id}_{st.session_state.get(version_key(template))}"
-    if f"{base}_name" not in st.session_state:
+    """The prefix of the form's keys; a form that is opened for the first time is filled from the store.
+
+    So is one that holds what is stored while the row went on, because it was published or archived for example.
+    """
+    seen = st.session_state.get(version_key(template))
+    base = f"prompt_templates_{template.id}_{seen}"
+    if f"{base}_name" not in st.session_state or (seen != template.row_version and _is_stored(base, template)):
         st.session_state[version_key(template)] = template.row_version
         base = f"prompt_templates_{template.id}_{template.row_version}"
         fill(base, template)
     return base
+
+
+def _is_stored(base: str, template: PromptTemplate) -> bool:
+    """Whether a form holds nothing but what is stored."""
+    return typed(base) == template.draft and not st.session_state.get(f"{base}_json_fault")
 
 
 def fill(base: str, template: PromptTemplate) -> None:
@@ -121,4 +131,9 @@ def show_problems(problems: Sequence[Problem], *names: str) -> None:
         line = "" if problem.line is None else f"{words(problem.field)}, line {problem.line}: "
         color, icon = ("orange", "warning") if problem.is_warning else ("red", "error")
         kind = "Warning. " if problem.is_warning else ""
-        st.markdown(f":{color}[:material/{icon}: {kind}{line}{plain(problem.message)}]")
+        st.markdown(f":{color}[:material/{icon}: {kind}{line}{plain(short(problem.message))}]")
+
+
+def short(sentence: str) -> str:
+    """A sentence about what is wrong, cut where it repeats very long texts."""
+    return sentence if len(sentence) <= LONGEST_SENTENCE else f"{sentence[: LONGEST_SENTENCE - 1].rstrip()}…"

@@ -48,12 +48,12 @@ def _placeholders(base: str, draft: TemplateDraft, *, is_open: bool) -> None:
     rows = kept_table(
         key,
         {
-            "name": column.TextColumn("Placeholder", disabled=True, width="small"),
+            "name": column.TextColumn("Placeholder", disabled=True, width=190),
             "type": column.SelectboxColumn(
-                "Type", options=[kind.value for kind in FieldType], required=True, width="small"
+                "Type", options=[kind.value for kind in FieldType], required=True, width=105
             ),
             "required": column.CheckboxColumn(
-                "Required", width="small", help="One that is not required may stay without a column; it is then empty."
+                "Required", width=110, help="One that is not required may stay without a column; it is then empty."
             ),
             "description": column.TextColumn("Description", width="large", help="Shown where a column is chosen."),
         },

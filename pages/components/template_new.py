@@ -1,4 +1,4 @@
-"""New templates: from a starter, from the columns of a sheet, or from files."""
+"""New templates: from a starter, empty, from the columns of a sheet, or from files."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from workbench_core.prompt_templates import STARTERS, PromptTemplate, TemplateDr
 _POPOVER = "prompt_templates_new"
 _AS_NEW = ""
 _STARTER_WIDTH = 260
+_BLANK = TemplateDraft(name="Untitled template", label_type="general", user_prompt="")
 
 
 def open_template(template: PromptTemplate, message: str) -> None:
@@ -47,19 +48,20 @@ def new_template() -> None:
 
 
 def starter_buttons(place: str) -> None:
-    """One button for each starter, with what it is for; the new draft opens."""
+    """One button for each starter and one for an empty draft, with what it is for; the new draft opens."""
     refusal = why_not(Action.EDIT_TEMPLATES)
-    for name, starter in STARTERS.items():
+    for name, starter in {**STARTERS, "Blank": _BLANK}.items():
         with st.container(gap="xxsmall", width=_STARTER_WIDTH):
             is_chosen = st.button(
                 name, key=f"prompt_templates_{place}_{name}", help=refusal or None, disabled=bool(refusal),
                 width="stretch",
             )  # fmt: skip
-            st.caption(starter.description)
+            st.caption(starter.description or "Nothing but a name: write it from scratch.")
         if is_chosen:
             with guard():
                 made = cached.workbench().prompt_templates.create(starter, by=current_user())
-                open_template(made, "Draft created. Change it to fit your data.")
+                said = "Write its prompt." if starter is _BLANK else "Change it to fit your data."
+                open_template(made, f"Draft created. {said}")
 
 
 def from_sheet() -> None:

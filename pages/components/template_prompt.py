@@ -45,7 +45,7 @@ def _prompts(template: PromptTemplate, base: str, draft: TemplateDraft, *, is_op
         sheet = sheet_now(template, draft)
         mapping = mapping_now(template, draft)
         columns = tuple(columns_of(sheet)) if sheet else ()
-        states = placeholder_states(draft, mapping)
+        states = placeholder_states(draft, mapping) if sheet else {}
         problems = cached.workbench().prompt_templates.lint(draft)
         faults = [each for each in problems if not each.is_warning]
         for name, label, lines, sentence in (

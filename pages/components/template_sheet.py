@@ -62,8 +62,9 @@ def _kept_key(template: PromptTemplate) -> str:
 
 
 def columns_of(sheet: Sheet) -> list[str]:
-    """All columns of the rows of a sheet, those with a role first."""
-    return list(dict.fromkeys((*sheet.columns, *(column.name for column in cached.sheet_columns(sheet.id)))))
+    """All columns that the rows of a sheet have now, those with a role first."""
+    present = [column.name for column in cached.sheet_columns(sheet.id)]
+    return list(dict.fromkeys((*(name for name in sheet.columns if name in present), *present)))
 
 
 def choose_sheet(template: PromptTemplate, draft: TemplateDraft) -> Sheet | None:

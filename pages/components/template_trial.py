@@ -18,7 +18,14 @@ from pages.components.template_trial_answers import Outcome, show_outcome
 from pages.components.words import counted, plain
 from workbench_core import cached
 from workbench_core.permissions import Action
-from workbench_core.prompt_templates import PromptTemplate, TemplateDraft, Trial, propose_mapping, unmapped
+from workbench_core.prompt_templates import (
+    PromptTemplate,
+    RenderedItem,
+    TemplateDraft,
+    Trial,
+    propose_mapping,
+    unmapped,
+)
 
 MAX_TRIALS = 3
 MAX_ROWS = 10
@@ -47,6 +54,9 @@ def trial_part(template: PromptTemplate, draft: TemplateDraft, known: Sequence[P
     with left:
         st.session_state.setdefault(f"{key}_rows", 3)
         rows = st.slider("How many rows", 1, MAX_ROWS, key=f"{key}_rows", persist_state="session")
+        with guard():
+            if aside := cached.set_aside_count(looked.sheet.id):
+                st.caption(f"{counted(aside, 'row')} set aside by data quality, left out here as in a generation.")
     with right:
         st.subheader("What to compare", anchor=False)
         chosen = choose_trials(template, draft, known, key=key)
@@ -115,22 +125,26 @@ def unique(titles: Sequence[str]) -> tuple[str, ...]:
     return tuple(title if often[title] == 1 else f"{title} · {number}" for number, title in enumerate(titles, start=1))
 
 
-def questions(asked: Asked) -> str:
-    """How many questions go to which model."""
+def rows_of(asked: Asked, mapping: Mapping[str, str]) -> list[list[RenderedItem]]:
+    """The rows of the sheet as each trial would ask them."""
+    drafts = [trial.draft for trial in asked.trials]
+    return cached.workbench().prompt_templates.render_each(drafts, asked.looked.sheet.id, mapping, limit=asked.rows)
+
+
+def questions(asked: Asked, rendered: Sequence[Sequence[RenderedItem]]) -> str:
+    """How many questions go to which model: a row that cannot be rendered is none."""
     models: Counter[str] = Counter()
-    for trial in asked.trials:
-        models[trial.model_name or trial.draft.model] += asked.rows
+    for trial, items in zip(asked.trials, rendered, strict=True):
+        models[trial.model_name or trial.draft.model] += sum(not item.error for item in items)
     all_models = cached.workbench().chat_models
     return ", ".join(
         f"{counted(count, 'question')} to {plain(all_models.get(name).title)}" for name, count in models.items()
     )
 
 
-def price_line(asked: Asked, mapping: Mapping[str, str]) -> str:
+def price_line(asked: Asked, rendered: Sequence[Sequence[RenderedItem]]) -> str:
     """What all questions would cost at most; empty when no model has a price."""
     workbench = cached.workbench()
-    drafts = [trial.draft for trial in asked.trials]
-    rendered = workbench.prompt_templates.render_each(drafts, asked.looked.sheet.id, mapping, limit=asked.rows)
     costs: dict[str, float] = {}
     for trial, items in zip(asked.trials, rendered, strict=True):
         possible = [item for item in items if not item.error]
@@ -149,9 +163,11 @@ def run_now(asked: Asked, *, key: str) -> None:
         mapping = full_mapping(asked)
         missing = sorted({name for trial in asked.trials for name in unmapped(trial.draft, mapping)})
         refusal = why_not(Action.EDIT_TEMPLATES)
-        reason = refusal or (f"Choose a column for {', '.join(missing)} first." if missing else "")
-        cost = "" if missing else price_line(asked, mapping)
-        st.markdown(f"**{questions(asked)}**" + (f", {cost}" if cost else ""))
+        rendered = [] if missing else rows_of(asked, mapping)
+        reason = refusal or (f"Choose a column for {', '.join(missing)} first." if missing else no_rows(rendered))
+        if rendered:
+            cost = price_line(asked, rendered)
+            st.markdown(f"**{questions(asked, rendered)}**" + (f", {cost}" if cost else ""))
         st.caption("An answer that was kept from earlier is not asked, and not paid, again.")
         with st.container(horizontal=True, vertical_alignment="center"):
             is_asked = st.button(
@@ -163,19 +179,28 @@ def run_now(asked: Asked, *, key: str) -> None:
             st.caption(plain(reason))
         if not is_asked:
             return
-        outcome = Outcome(asked.trials, asked.titles, asked.looked.sheet.id, [])
-        st.session_state[f"{key}_outcome"] = outcome
-        total = asked.rows * len(asked.trials)
         place.button("Stop", key=f"{key}_stop", icon=":material/stop:")  # a press ends this run of the page
-        progress = st.progress(0.0, text=f"0 of {total} answers")
-        found = cached.workbench().template_trials.run(
-            asked.trials, asked.looked.sheet.id, mapping, limit=asked.rows, by=current_user()
-        )
-        for number, answer in enumerate(found, start=1):
-            outcome.answers.append(answer)
-            progress.progress(min(number / total, 1.0), text=f"{number} of {total} answers")
-        progress.empty()
+        ask(asked, mapping, total=sum(map(len, rendered)), key=key)
         place.empty()
+
+
+def ask(asked: Asked, mapping: Mapping[str, str], *, total: int, key: str) -> None:
+    """Ask, and show how far it is."""
+    outcome = Outcome(asked.trials, asked.titles, asked.looked.sheet.id, [])
+    st.session_state[f"{key}_outcome"] = outcome
+    progress = st.progress(0.0, text=f"0 of {total} answers")
+    found = cached.workbench().template_trials.run(
+        asked.trials, asked.looked.sheet.id, mapping, limit=asked.rows, by=current_user()
+    )
+    for number, answer in enumerate(found, start=1):
+        outcome.answers.append(answer)
+        progress.progress(min(number / total, 1.0), text=f"{number} of {total} answers")
+    progress.empty()
+
+
+def no_rows(rendered: Sequence[Sequence[RenderedItem]]) -> str:
+    """Why there is nothing to ask; empty when there is."""
+    return "" if any(rendered) else "This sheet has no rows, or all of them are set aside."
 
 
 def full_mapping(asked: Asked) -> dict[str, str]:

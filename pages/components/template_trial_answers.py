@@ -41,16 +41,14 @@ def show_outcome(outcome: Outcome) -> None:
 
 
 def show_summary(lines: Sequence[TrialSummary], outcome: Outcome) -> None:
-    """One line for each trial; answers that were all kept from earlier took no time."""
-    asked_now = {answer.trial for answer in outcome.answers if not answer.is_kept}
-    kept = {answer.trial for answer in outcome.answers} - asked_now
+    """One line for each trial; the time is that of the answers that were asked for now."""
     frame = pd.DataFrame(
         [
             {
                 "Asked": outcome.titles[line.trial],
                 "Valid": f"{line.valid} of {line.rows}",
                 "Agrees with canonical labels": f"{line.agreeing} of {line.known}" if line.known else "–",
-                "Median time": "–" if line.trial in kept else seconds(line.median_latency_ms),
+                "Median time": seconds(line.median_latency_ms),
                 "Tokens in": line.tokens_in,
                 "Tokens out": line.tokens_out,
                 "Cost": money(line.cost, model_of(outcome, line.trial)),
@@ -82,7 +80,8 @@ def show_one(answer: TrialAnswer, outcome: Outcome) -> None:
         show_answer(answer.answer)
     for fault in answer.faults:
         st.markdown(f":red[:material/error: {plain(fault)}]")
-    st.caption(" · ".join(took(answer, outcome)))
+    if parts := took(answer, outcome):
+        st.caption(" · ".join(parts))
     if answer.messages:
         with st.expander("What was asked", icon=":material/chat:"):
             show_messages(answer.messages)
@@ -109,7 +108,9 @@ def verdict(answer: TrialAnswer) -> str:
 
 
 def took(answer: TrialAnswer, outcome: Outcome) -> list[str]:
-    """Time, tokens and cost of one answer."""
+    """Time, tokens and cost of one answer; nothing of a failed one that took none."""
+    if answer.error and not (answer.latency_ms or answer.tokens_in or answer.tokens_out):
+        return []
     parts = [] if answer.is_kept else [seconds(answer.latency_ms)]
     parts.append(f"{answer.tokens_in:,} tokens in, {answer.tokens_out:,} out")
     if answer.cost is not None:
@@ -131,8 +132,8 @@ def seconds(milliseconds: float | None) -> str:
 
 
 def money(cost: float | None, model_name: str) -> str:
-    """A cost in the currency of its model; a dash when it is not known."""
+    """A cost in the currency of its model, or that nobody said what the model costs."""
     price = cached.workbench().chat_models.get(model_name).price
     if cost is None or price is None:
-        return "–"
+        return "No price"
     return "Nothing" if not cost else generation_words.money(cost, price.currency)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+_SHORTCODE = re.compile(r":(?=[A-Za-z+\-][\w+\-/]*:)")  # what Streamlit draws as an icon, or as a picture sign
 
 
 def words(name: str) -> str:
@@ -49,8 +52,14 @@ def percent(share: float | None, *, digits: int = 1) -> str:
     return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
+def without_shortcodes(text: str) -> str:
+    """Text in which `:material/home:` and `:tada:` stay text: an invisible word joiner keeps them from being icons."""
+    return _SHORTCODE.sub(":\u2060", text)
+
+
 def plain(text: str) -> str:
-    """Text from data on one line as it stands: no markdown, no link, no directive of Streamlit."""
+    """Text from data on one line as it stands: no markdown, no link, no icon, no directive of Streamlit."""
+    text = without_shortcodes(text)
     for mark in "\\&`*_{}[]()#+-.!|~<>$:":
         text = text.replace(mark, f"\\{mark}")
     # addresses become links even when escaped; an invisible word joiner keeps them text

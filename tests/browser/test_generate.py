@@ -186,6 +186,20 @@ def test_a_run_is_paused_goes_on_and_pays_once(person, workbench, sheets, stub):
     assert again <= 1, "only what was under way when it was paused may be asked once more"
 
 
+def test_a_failed_item_is_read_by_a_click(person, workbench, sheets):
+    template = make_template(workbench, name="Broken", label_type="broken", user_prompt="{{ subject | int / 0 }}")
+    person.app.open(f"generate?sheet={sheets['few']}&template={template.id}")
+    name = person.page.get_by_label("Name", exact=True)
+    person.expect(name).to_be_hidden()
+    person.page.get_by_text("Options: name, description").click()
+    name.fill("Broken ones")
+    person.press("Generate")
+    person.sees_numbers(Errors=str(FEW))
+    person.sees("Broken ones")
+    person.page.frame_locator("iframe").get_by_text("m003", exact=True).click()
+    person.sees("Item m003")
+
+
 @pytest.mark.parametrize("app", [PHONE], indirect=True)
 def test_on_a_phone_nothing_scrolls_sideways(person, workbench, sheets):
     template = make_template(workbench, name="Phone", label_type="phone", answer_source=AnswerSource.AI_GENERATED)

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,77 +17,20 @@ from pathlib import Path
 import pytest
 import urllib3
 
+from tests.contract import serving_parts
+from tests.contract.serving_parts import ALWAYS_B, BROKEN, ECHO, SHOUT, ask, log_of, post, records, wait_until
 from workbench_core.adapters.local import serving as local_serving
-from workbench_core.adapters.local.processes import OwnedProcess, ProcessAddress
-from workbench_core.adapters.local.serving import MODULE, LocalServing, serving
-from workbench_core.errors import BackendError, Invalid, NotFound, TimedOut, WorkbenchError
-from workbench_core.ports import LoggedRequest, Prediction, ServedVersion
-from workbench_core.settings import read_settings
+from workbench_core.adapters.local.processes import OwnedProcess
+from workbench_core.adapters.local.serving import LocalServing
+from workbench_core.errors import BackendError, Invalid, NotFound, TimedOut
+from workbench_core.ports import Prediction, ServedVersion
 
-PROJECT = Path(__file__).resolve().parents[2]
-SHOUT = ServedVersion("reviews", 1, 100)
-ALWAYS_B = ServedVersion("reviews", 2, 100)
-BROKEN = ServedVersion("reviews", 3, 100)
-ECHO = ServedVersion("echo", 1, 100)
-TRAFFIC_SECONDS = 3
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with four registered versions."""
-    folder = tmp_path_factory.mktemp("serving")
-    command = [sys.executable, "-m", "tests.contract.serving_models", str(folder)]
-    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def gateway(home: Path) -> Iterator[OwnedProcess]:
-    """The gateway's process, to look at and to kill."""
-    process = OwnedProcess("gateway", MODULE, home)
-    yield process
-    process.stop()
-
-
-@pytest.fixture(scope="module")
-def served(home: Path, gateway: OwnedProcess) -> LocalServing:
-    return LocalServing(home, traffic_seconds=TRAFFIC_SECONDS)
-
-
-@pytest.fixture
-def endpoint(served: LocalServing) -> str:
-    """An endpoint of its own for each test, with one version behind it."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    served.apply(name, [SHOUT])
-    return name
-
-
-def records(*texts: str) -> list[dict[str, str]]:
-    return [{"text": text, "note": ""} for text in texts]
-
-
-def log_of(served: LocalServing, endpoint: str) -> list[LoggedRequest]:
-    now = datetime.now(UTC)
-    since, until = now - timedelta(hours=1), now + timedelta(hours=1)
-    return served.requests(endpoint, since=since, until=until, limit=100_000)
-
-
-def ask(served: LocalServing, endpoint: str, text: str = "good") -> str | None:
-    return served.query(endpoint, records(text), by="ann").predictions[0].answer
-
-
-def post(address: ProcessAddress, path: str, body: object, **headers: str) -> urllib3.BaseHTTPResponse:
-    """What a program without our client sends."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    headers = {"Authorization": f"Bearer {address.token}"} | headers
-    return urllib3.request("POST", address.url + path, body=content, headers=headers, retries=False)
-
-
-def wait_until(is_true: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
+home, gateway, served, endpoint = (
+    serving_parts.home,
+    serving_parts.gateway,
+    serving_parts.served,
+    serving_parts.endpoint,
+)  # fixtures
 
 
 # --- deploy and ask --------------------------------------------------------------------------------------------------
@@ -503,38 +444,3 @@ def test_an_unknown_address_is_told_in_json(gateway: OwnedProcess) -> None:
     assert (response.status, response.json()["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
     response = post(gateway.address(), "/elsewhere", {})
     assert (response.status, response.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
-
-
-# --- where nothing is there yet --------------------------------------------------------------------------------------
-
-
-def test_an_empty_home_has_no_endpoints_and_no_log(tmp_path: Path) -> None:
-    empty = serving(read_settings({"WORKBENCH_HOME": str(tmp_path)}))
-    assert empty.availability().is_ready
-    now = datetime.now(UTC)
-    assert empty.performance("any", since=now, until=now).empty
-    assert empty.requests("any", since=now, until=now) == []
-    with pytest.raises(NotFound):
-        empty.state("any")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_deploying_before_anything_was_trained_says_so(tmp_path: Path) -> None:
-    empty = LocalServing(tmp_path)
-    try:
-        with pytest.raises(Invalid, match="no version 1 of the model “reviews”"):
-            empty.apply("first", [SHOUT])
-        assert not (tmp_path / "mlflow" / "mlflow.db").exists()
-    finally:
-        empty.close()
-
-
-def test_a_gateway_that_cannot_start_says_why(tmp_path: Path) -> None:
-    (tmp_path / "serving").mkdir()
-    (tmp_path / "serving" / "requests.db").write_text("this is not a database" * 100)
-    broken = LocalServing(tmp_path)
-    with pytest.raises(WorkbenchError, match="file is not a database") as raised:
-        broken.query("first", records("a"), by="ann")
-    assert raised.value.hint
-    with pytest.raises(BackendError, match="cannot be read"):
-        broken.request("x")

@@ -16,6 +16,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
+from tests.contract import trainer_parts
+from tests.contract.trainer_parts import load, processes_of
 from workbench_core.adapters.local.tracking import MlflowTracker, TrainedModel
 from workbench_core.adapters.local.training import (
     ClassifierTrainer,
@@ -27,12 +29,9 @@ from workbench_core.adapters.local.training import (
 )
 from workbench_core.adapters.local.training_process import Reporter
 from workbench_core.errors import BackendError, Invalid, Unavailable
-from workbench_core.metrics import FieldType
 from workbench_core.ports import Message, TrainingEvent, TrainingExample, TrainingRequest
-from workbench_core.prompt_rendering import Renderer
-from workbench_core.prompt_templates import OutputField
-from workbench_core.prompt_templates import json_schema as the_workbench_schema
-from workbench_core.settings import read_settings
+
+settings = trainer_parts.settings  # a fixture
 
 TECHNICAL = (
     "The sheet does not open after the update",
@@ -80,12 +79,6 @@ def request(job_id: str, **changes: object) -> TrainingRequest:
     return replace(asked, **changes)  # type: ignore[arg-type]
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    """One home for the module: making an MLflow database takes seconds."""
-    return read_settings({"WORKBENCH_HOME": str(tmp_path_factory.mktemp("home")), "WORKBENCH_MODEL_KEY": "key-of-ana"})
-
-
 @pytest.fixture
 def trainer(settings):
     return ClassifierTrainer(settings)
@@ -99,25 +92,8 @@ def first_job(settings):
     return result, events
 
 
-def load(settings, version: int, name: str = "support_topic"):
-    tracker = MlflowTracker(settings.home)
-    tracker.client()
-    import mlflow
-
-    mlflow.set_tracking_uri(tracker.uri)
-    return mlflow.pyfunc.load_model(f"models:/{name}/{version}")
-
-
 def run_of(settings, result):
     return MlflowTracker(settings.home).client().get_run(result.tracking_run_id)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
 
 
 def test_the_first_job_registers_version_1_and_says_what_it_chose(first_job):
@@ -231,7 +207,7 @@ def test_a_cancelled_job_gives_nothing_and_leaves_no_version_and_no_process(sett
     assert result is None
     assert time.monotonic() - started < 5
     assert MlflowTracker(settings.home).versions("never_made") == []
-    assert not _processes_of(settings.home / "training" / "job_cancelled")
+    assert not processes_of(settings.home / "training" / "job_cancelled")
 
 
 def test_a_cancel_is_noticed_while_the_process_is_silent(settings, trainer):
@@ -265,7 +241,7 @@ def test_a_process_that_the_system_kills_is_told(settings, trainer):
     folder = settings.home / "training" / "job_killed"
 
     def kill(event: TrainingEvent) -> None:
-        for pid in _processes_of(folder):
+        for pid in processes_of(folder):
             os.kill(pid, 9)
 
     with pytest.raises(BackendError, match="killed by the system"):
@@ -278,7 +254,7 @@ def test_a_failing_listener_does_not_leave_the_process_behind(settings, trainer)
 
     with pytest.raises(RuntimeError, match="the store is gone"):
         trainer.train(request("job_listener"), on_event=fail, cancelled=lambda: False)
-    assert not _processes_of(settings.home / "training" / "job_listener")
+    assert not processes_of(settings.home / "training" / "job_listener")
 
 
 def test_the_process_ends_with_the_app(settings, trainer, tmp_path):
@@ -296,9 +272,9 @@ def test_the_process_ends_with_the_app(settings, trainer, tmp_path):
     script.write_text(code)
     subprocess.run([sys.executable, str(script), str(folder)], env={**os.environ, "PYTHONPATH": "."}, check=False)
     deadline = time.monotonic() + 5
-    while _processes_of(folder) and time.monotonic() < deadline:
+    while processes_of(folder) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not _processes_of(folder)
+    assert not processes_of(folder)
 
 
 def test_secrets_do_not_reach_the_process(settings, monkeypatch, tmp_path):
@@ -434,127 +410,3 @@ def test_the_fine_tuning_trainer_says_how_to_install_what_is_missing(settings):
     assert "make finetune" in state.hint
     with pytest.raises(Unavailable, match="not installed"):
         trainer.train(request("job_lora"), on_event=lambda _: None, cancelled=lambda: False)
-
-
-def _processes_of(folder: Path) -> list[int]:
-    """Ids of the living processes that were started for a job's folder."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            arguments = entry.read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"-m" in arguments and str(folder).encode() in arguments and is_running(int(entry.parent.name)):
-            found.append(int(entry.parent.name))
-    return found
-
-
-# --- what a served language model is asked --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("system_prompt", "user_prompt", "variables"),
-    [
-        ("Be brief.", "{{ subject }}\n\n{{ body }}\n", {"subject": "A {{ b }} c", "body": " spaces <b> & “quotes” "}),
-        ("", "{% if body %}{{ body|upper }}{% else %}nothing{% endif %}", {"subject": "x", "body": ""}),
-        (" ", "{% for word in subject.split() %}- {{ word }}\n{% endfor %}", {"subject": "one two", "body": ""}),
-        ("About {{ subject }}", "{{ body }}", {"subject": "x", "body": "long " * 5000}),
-    ],
-)
-def test_a_served_model_is_asked_exactly_what_it_was_trained_on(system_prompt, user_prompt, variables):
-    """The file that goes into the model renders the template by itself: it must not drift from the app's renderer."""
-    from workbench_core.adapters.local.served_models.generator import messages_of
-
-    examples = [{"input": "Question {{ x }}", "output": "Answer", "explanation": "why"}]
-    template = {"system_prompt": system_prompt, "user_prompt": user_prompt, "examples": examples}
-    trained_on = Renderer(system_prompt, user_prompt, [("Question {{ x }}", "Answer")]).render(variables)
-    assert [Message(**message) for message in messages_of(template, variables)] == list(trained_on)
-
-
-def test_a_served_model_answers_by_the_same_schema_as_the_workbench():
-    from workbench_core.adapters.local.served_models.generator import json_schema
-
-    fields = (
-        OutputField("sender"),
-        OutputField("urgent", FieldType.BOOLEAN, required=False),
-        OutputField("topics", FieldType.ARRAY, options=("bug", "idea")),
-        OutputField("kind", options=("a", "b")),
-    )
-    stored = [
-        {"name": field.name, "type": field.type.value, "required": field.required, "options": list(field.options)}
-        for field in fields
-    ]
-    assert json_schema(stored) == the_workbench_schema(fields)
-
-
-# --- fine-tuning: needs the environment of `make finetune` ---------------------------------------------------------
-
-FIELDS = {
-    "system_prompt": "Give the sender and the subject as JSON.",
-    "user_prompt": "{{ headers }}",
-    "variables": ["headers"],
-    "label_classes": [],
-    "output_schema": [{"name": "sender", "type": "string"}, {"name": "subject", "type": "string"}],
-    "examples": [],
-    "max_tokens": 60,
-}
-
-
-@pytest.fixture
-def tuner(settings):
-    python = read_settings().finetune_python
-    if python is None or not python.exists():
-        pytest.skip("the fine-tuning extra is not installed (make finetune)")
-    return LoraTrainer(replace(settings, finetune_python=python))
-
-
-def mail(number: int) -> TrainingExample:
-    sender, subject = f"person{number}@example.org", f"Meeting number {number}"
-    headers = f"Date: Mon, {number % 28 + 1} Mar 2024\nSubject: {subject}\nFrom: {sender}"
-    asked = (Message("system", FIELDS["system_prompt"]), Message("user", headers))  # type: ignore[arg-type]
-    answer = json.dumps({"subject": subject, "sender": sender})  # not the schema's order: the trainer sorts it
-    return TrainingExample(f"mail_{number}", f"mail_{number}", {"headers": headers}, asked, answer)
-
-
-def mail_request(job_id: str) -> TrainingRequest:
-    return TrainingRequest(
-        job_id=job_id,
-        model_name="mail_fields",
-        answer_kind="structured",
-        template=FIELDS,  # type: ignore[arg-type]
-        train=tuple(mail(number) for number in range(16)),
-        validation=tuple(mail(number) for number in range(90, 94)),
-        parameters={"epochs": 1, "max_length": 160},
-    )
-
-
-@pytest.mark.finetune
-@pytest.mark.slow
-def test_fine_tuning_lowers_the_loss_and_registers_a_model_that_answers_by_the_schema(settings, tuner):
-    events: list[TrainingEvent] = []
-    result = tuner.train(mail_request("job_lora_1"), on_event=events.append, cancelled=lambda: False)
-    losses = [event.metrics["train_loss"] for event in events if "train_loss" in event.metrics]
-    assert len(losses) == 4
-    assert losses[-1] < losses[0]
-    assert result.metrics["val_loss"] < losses[0]
-    assert all(event.metrics["tokens_per_second"] > 0 for event in events if "train_loss" in event.metrics)
-    model = load(settings, result.version, "mail_fields")
-    answers = model.predict(pd.DataFrame([dict(mail(95).variables)]))
-    assert set(json.loads(answers.prediction[0])) == {"sender", "subject"}
-    assert answers.confidence.isna().all()
-
-
-@pytest.mark.finetune
-@pytest.mark.slow
-def test_cancelling_fine_tuning_ends_both_of_its_processes(settings, tuner):
-    folder, cancelled, seen = settings.home / "training" / "job_lora_2", {"now": False}, []
-
-    def stop_when_torch_runs(event: TrainingEvent) -> None:
-        if "Loading" in event.message:
-            seen.extend(_processes_of(folder))
-            cancelled["now"] = True
-
-    asked = mail_request("job_lora_2")
-    assert tuner.train(asked, on_event=stop_when_torch_runs, cancelled=lambda: cancelled["now"]) is None
-    assert len(seen) == 2
-    assert not _processes_of(folder)

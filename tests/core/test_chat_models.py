@@ -1,73 +1,30 @@
-"""Language models: every question is paid for once, what is kept survives, and what questions will cost."""
+"""Language models: the same question is paid for once, whoever asks it."""
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.core import kept_answer_parts
 from tests.core.asking_process import questions
-from tests.core.generation_parts import ANN, BEN, SCHEMAS, RuleModel
+from tests.core.generation_parts import RuleModel
+from tests.core.kept_answer_parts import PLAIN, asked, one
 from workbench_core.adapters.chat_completions import ChatCompletionsModel, ChatEndpoint
-from workbench_core.adapters.store import open_store
-from workbench_core.chat_models import AnswerRemoval, ChatModels, KeptAnswers
-from workbench_core.chat_models.keeping import MOST_WAITING
+from workbench_core.chat_models import ChatModels
 from workbench_core.chat_models.questions import prompt_hashes
-from workbench_core.errors import NotFound, NotPermitted, Unavailable
-from workbench_core.permissions import Role
-from workbench_core.ports import ChatAnswer, ChatOptions, Conversation, Message, TokenPrice
+from workbench_core.errors import Unavailable
+from workbench_core.ports import ChatAnswer, Message, TokenPrice
 from workbench_core.training_sheets.spending import spending_of
 
+model, models = kept_answer_parts.model, kept_answer_parts.models  # fixtures
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-PLAIN = ChatOptions()
 PICTURE = "demo.a.pictures/1.png"
-
-
-class MeteredModel(RuleModel):
-    """A model that takes the same time and tokens for every answer."""
-
-    requests_per_minute: int = 0
-    seconds_told = 1.5
-    tokens_told = (30, 6)
-    repairs = False
-
-    def answer(self, conversations, *, options, cancelled=lambda: False):
-        for answer in super().answer(conversations, options=options, cancelled=cancelled):
-            if answer.error:
-                yield answer
-            else:
-                tokens_in, tokens_out = self.tokens_told
-                yield replace(
-                    answer, latency_ms=self.seconds_told * 1000, tokens_in=tokens_in, tokens_out=tokens_out,
-                    is_repaired=self.repairs,
-                )  # fmt: skip
-
-
-@pytest.fixture
-def model():
-    return MeteredModel()
-
-
-@pytest.fixture
-def models(store, model, clock):
-    return ChatModels(store, [model], clock)
-
-
-def asked(models, conversations, options=PLAIN, **more):
-    return list(models.default.answer(conversations, options=options, **more))
-
-
-def one(text="Is this spam?", **changes):
-    return Conversation(**({"id": "1", "messages": (Message("user", text),)} | changes))
-
-
-# --- the same question is paid for once ------------------------------------------------------------------------------
 
 
 def test_the_same_question_is_answered_from_what_was_kept_and_costs_nothing(models, model):
@@ -289,261 +246,3 @@ def test_any_text_makes_a_question(models, model):
     odd = [one(text, id=str(number)) for number, text in enumerate(("\ud83d", "\x00", "é", "e\u0301", "😀"))]
     assert {answer.id for answer in asked(models, odd)} == {"0", "1", "2", "3", "4"}
     assert all(answer.is_kept for answer in asked(models, odd))
-
-
-# --- what was paid for is not lost -----------------------------------------------------------------------------------
-
-
-def test_cancelling_keeps_what_was_answered(models, model):
-    model.seconds = 0.001
-    answers = asked(models, questions(50), cancelled=lambda: len(model.asked) >= 21)
-    assert len(answers) == 21
-    assert models.kept() == [KeptAnswers("rule-model", 21, 21 * 30, 21 * 6)]
-
-
-def test_leaving_the_answers_early_keeps_those_that_came(models, model):
-    for number, _ in enumerate(models.default.answer(questions(50), options=PLAIN), start=1):
-        if number == 5:
-            break
-    assert models.kept()[0].answers == len(model.asked) == 5
-
-
-def test_a_model_that_breaks_off_keeps_what_it_answered(models, model):
-    model.unreachable, model.after = Unavailable("Gone."), 9
-    with pytest.raises(Unavailable):
-        asked(models, questions(50))
-    assert models.kept()[0].answers == 9
-
-
-def test_answers_of_a_slow_model_do_not_wait_for_others(models, model, store, monkeypatch):
-    monkeypatch.setattr("workbench_core.chat_models.keeping.LONGEST_WAIT_SECONDS", 0.05)
-    seen = []
-
-    def looks_often():
-        seen.append(sum(kept.answers for kept in models.kept()))
-        return False
-
-    model.seconds = 0.06
-    asked(models, questions(4), cancelled=looks_often)
-    assert seen == [0, 0, 1, 2, 3]  # before anything is asked, then before each question
-
-
-def test_an_answer_is_stored_while_the_model_still_thinks_about_the_next(store, clock, monkeypatch):
-    monkeypatch.setattr("workbench_core.chat_models.keeping.LONGEST_WAIT_SECONDS", 0.05)
-
-    class Thinking(RuleModel):
-        def answer(self, conversations, *, options, cancelled=lambda: False):
-            yield ChatAnswer(conversations[0].id, "ham")
-            while not cancelled():
-                time.sleep(0.01)
-
-    models = ChatModels(store, [Thinking()], clock)
-    until = time.monotonic() + 5
-    asked(models, questions(2), cancelled=lambda: bool(models.kept()) or time.monotonic() > until)
-    assert time.monotonic() < until
-    assert models.kept()[0].answers == 1
-
-
-def test_no_transaction_is_open_while_the_model_works(models, model, tmp_path):
-    other = open_store(f"sqlite:///{tmp_path / 'store.db'}", schemas=SCHEMAS)
-    changed = []
-
-    def rule(question):
-        began = time.monotonic()
-        changed.append(other.execute("DELETE FROM model_answers WHERE prompt_hash = 'x'", touches="model_answers"))
-        assert time.monotonic() - began < 5, "it had to wait for a lock"
-        return "ham"
-
-    model.rule = rule
-    asked(models, questions(40))
-    assert len(changed) == 40
-    other.close()
-
-
-def test_inside_a_transaction_of_the_caller_kept_answers_go_with_it(models, model, store):
-    with store.transaction():
-        asked(models, questions(20))
-    assert models.kept()[0].answers == 20
-    with pytest.raises(ZeroDivisionError), store.transaction():
-        asked(models, questions(30))
-        raise ZeroDivisionError
-    assert models.kept()[0].answers == 20
-
-
-def test_a_store_that_fails_costs_no_answer(models, model, store, monkeypatch, caplog):
-    def refuse(*args, **kwargs):
-        raise Unavailable("The disk is full.")
-
-    monkeypatch.setattr(store, "execute_many", refuse)
-    assert len(asked(models, questions(20))) == 20
-    assert "were not kept: The disk is full." in caplog.text
-
-
-def test_two_writers_of_the_same_questions_do_not_fail(models, model, store, clock, tmp_path):
-    other_store = open_store(f"sqlite:///{tmp_path / 'store.db'}", schemas=SCHEMAS)
-    other = ChatModels(other_store, [RuleModel()], clock)
-    start, found = threading.Barrier(2), []
-
-    def ask(which):
-        start.wait()
-        found.append({answer.id for answer in which.default.answer(questions(200), options=PLAIN)})
-
-    threads = [threading.Thread(target=ask, args=(which,)) for which in (models, other)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == [{str(number) for number in range(200)}] * 2
-    assert models.kept()[0].answers == 200
-    other_store.close()
-
-
-@pytest.mark.parametrize("moment", range(3))
-def test_a_killed_process_loses_a_handful_of_answers_at_most(tmp_path, clock, moment):
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.core.asking_process", url, "2000", "0.002"],
-        cwd=REPOSITORY, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert child.stdout.readline() == "ready\n"
-    told = [child.stdout.readline() for _ in range(random.Random(moment).randrange(30, 150))]
-    child.kill()
-    told += child.stdout.readlines()
-    child.wait()
-    store = open_store(url, schemas=SCHEMAS)
-    kept = ChatModels(store, [RuleModel()], clock).kept()[0].answers
-    assert 30 <= len(told) < 2000
-    assert len(told) - MOST_WAITING < kept <= len(told) + 1
-    store.close()
-
-
-# --- which models there are ------------------------------------------------------------------------------------------
-
-
-def test_the_first_model_is_the_default_and_others_go_by_name(store, clock):
-    local = RuleModel(name="small", title="small one", price=TokenPrice(0, 0), reads_pictures=True, concurrency=2)
-    models = ChatModels(store, [RuleModel(), local], clock)
-    assert (models.default.name, models.get().name, models.get("small").title) == (
-        "rule-model", "rule-model", "small one",
-    )  # fmt: skip
-    assert [model.name for model in models.all()] == ["rule-model", "small"]
-    found = models.all()[1]
-    assert (found.price, found.reads_pictures, found.concurrency) == (TokenPrice(0, 0), True, 2)
-    assert models.get("small") is models.all()[1]
-    with pytest.raises(NotFound, match="No language model “large” is configured"):
-        models.get("large")
-
-
-def test_whether_a_model_can_answer_is_told_as_it_is_now(models, model):
-    assert models.default.availability().is_ready
-    model.reason = "The weights are gone."
-    assert models.default.availability().reason == "The weights are gone."
-
-
-# --- what it will take -----------------------------------------------------------------------------------------------
-
-
-def test_before_any_answer_common_values_are_assumed_and_said_to_be(models, model):
-    model.price = TokenPrice(2.0, 10.0, "EUR")
-    speed = models.speed("rule-model")
-    assert (speed.calls, speed.is_measured) == (0, False)
-    found = models.estimate("", calls=1000, characters=400_000)
-    assert (found.tokens_in, found.tokens_out, found.currency, found.is_measured) == (100_000, 50_000, "EUR", False)
-    assert found.cost == pytest.approx(0.2 + 0.5)
-    assert found.seconds == pytest.approx(1000 * 2.0 / 4)
-
-
-def test_measured_values_take_the_place_of_assumptions(models, model):
-    model.price, model.concurrency = TokenPrice(2.0, 10.0), 4
-    asked(models, [one("x" * 60, id="1"), one("y" * 180, id="2")])  # 240 characters, 60 tokens in, 12 out, 1.5 s each
-    speed = models.speed()
-    assert (speed.calls, speed.seconds_per_call, speed.tokens_out_per_call) == (2, 1.5, 6.0)
-    assert speed.tokens_in_per_character == pytest.approx(60 / 240)
-    found = models.estimate("rule-model", calls=100, characters=20_000)
-    assert (found.calls, found.tokens_in, found.tokens_out) == (100, 5_000, 600)
-    assert found.cost == pytest.approx((5_000 * 2 + 600 * 10) / 1_000_000)
-    assert (found.seconds, found.is_measured, found.currency) == (pytest.approx(37.5), True, "USD")
-
-
-def test_a_rate_limit_is_not_outrun(models, model):
-    asked(models, [one()])
-    model.requests_per_minute = 60
-    assert models.estimate("", calls=100, characters=0).seconds == pytest.approx(100)
-    model.requests_per_minute = 6000
-    assert models.estimate("", calls=100, characters=0).seconds == pytest.approx(37.5)
-
-
-def test_one_call_takes_the_time_of_one_call_and_none_takes_nothing(models, model):
-    asked(models, [one()])
-    assert models.estimate("", calls=1, characters=10).seconds == pytest.approx(1.5)
-    none = models.estimate("", calls=0, characters=0)
-    assert (none.seconds, none.tokens_in, none.tokens_out, none.cost) == (0.0, 0, 0, None)
-
-
-def test_without_a_price_there_is_no_cost_and_with_a_zero_price_it_is_zero(models, model):
-    assert (models.estimate("", calls=5, characters=99).cost, models.estimate("", calls=5, characters=99).currency) == (
-        None, "",
-    )  # fmt: skip
-    model.price = TokenPrice(0, 0)
-    assert models.estimate("", calls=5, characters=99).cost == 0.0
-
-
-def test_an_endpoint_that_tells_no_tokens_is_measured_by_time_alone(models, model):
-    model.tokens_told = (0, 0)
-    asked(models, [one()])
-    speed = models.speed()
-    assert (speed.seconds_per_call, speed.is_measured) == (1.5, True)
-    assert (speed.tokens_in_per_character, speed.tokens_out_per_call) == (0.25, 50.0)
-
-
-def test_speed_is_that_of_the_newest_answers(models, model, monkeypatch):
-    monkeypatch.setattr("workbench_core.chat_models.records.MEASURED", 10)
-    asked(models, questions(20))
-    model.seconds_told = 0.5
-    asked(models, questions(30))
-    assert (models.speed().calls, models.speed().seconds_per_call) == (10, 0.5)
-
-
-def test_the_newest_answers_are_found_by_an_index(store):
-    plan = store.query(
-        "EXPLAIN QUERY PLAN SELECT latency_ms FROM model_answers WHERE model_name = 'x' "
-        "ORDER BY answered_at DESC LIMIT 500"
-    )
-    assert "model_answers_by_model" in str(plan)
-    assert "TEMP B-TREE" not in str(plan)
-
-
-def test_known_counts_questions_and_to_ask_names_those_that_would_be_paid_for(models, model):
-    asked(models, questions(3))
-    wanted = [*questions(5), one("Is mail 4 spam?", id="again"), one("Is mail 0 spam?", id="zero")]
-    assert models.known("", wanted, PLAIN) == 4
-    assert models.to_ask("", wanted, PLAIN) == ("3", "4")
-    assert models.known("", wanted, replace(PLAIN, seed=1)) == 0
-    assert models.to_ask("", wanted, replace(PLAIN, asks_again=True)) == ("0", "1", "2", "3", "4")
-    assert len(model.asked) == 3
-
-
-def test_thousands_of_questions_are_looked_up_in_a_few_statements(models, model, store, monkeypatch):
-    asked(models, questions(2500))
-    statements = []
-    query = store.query
-    monkeypatch.setattr(store, "query", lambda sql, **params: statements.append(sql) or query(sql, **params))
-    assert len(asked(models, questions(2500))) == 2500
-    assert len(statements) == 3
-
-
-# --- forgetting ------------------------------------------------------------------------------------------------------
-
-
-def test_an_administrator_forgets_the_answers_of_one_model(store, history, permissions, clock):
-    models = ChatModels(store, [RuleModel(name="one"), RuleModel(name="other")], clock)
-    for model in models.all():
-        list(model.answer(questions(3), options=PLAIN))
-    permissions.assign(BEN, Role.DATA_PRODUCER, by=ANN)
-    removal = AnswerRemoval(store, history, permissions)
-    with pytest.raises(NotPermitted):
-        removal.forget("one", by=BEN)
-    assert removal.forget("one", by=ANN) == 3
-    assert [kept.model for kept in models.kept()] == ["other"]
-    assert history.of("chat_model", "one")[0].details == {"answers": 3}
-    assert removal.forget("one", by=ANN) == 0

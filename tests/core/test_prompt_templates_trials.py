@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.generation_parts import ANN, BEN, Parts, RuleModel
+from tests.core.generation_parts import ANN, BEN, SOURCE, Parts, RuleModel
 from workbench_core.canonical_labels import LabelEntry
 from workbench_core.chat_models import ChatModels
 from workbench_core.clock import utc_now
 from workbench_core.errors import Invalid, NotFound, NotPermitted, Unavailable
 from workbench_core.permissions import Role
-from workbench_core.ports import TokenPrice
+from workbench_core.ports import ChatAnswer, TokenPrice
 from workbench_core.prompt_templates import TemplateDraft, TemplateTrials, Trial, TrialAnswer
+from workbench_core.training_sheets import GenerationRequest
 
 DRAFT = TemplateDraft("Mail class", "mail_class", "Spam? {{ subject }}", label_classes=("spam", "ham"))
 MAPPING = {"subject": "subject"}
@@ -45,6 +46,15 @@ def trials(parts, model, other):
 @pytest.fixture
 def sheet_id(parts):
     return parts.make_sheet(12)
+
+
+def set_aside(parts, sheet_id, *items):
+    """What a decision in the fix queue leaves behind."""
+    entries = [
+        {"sheet_id": sheet_id, "item_ref": item, "state": "set_aside", "reason": "broken", "decided_by": ANN,
+         "decided_at": utc_now()} for item in items
+    ]  # fmt: skip
+    parts.store.append("quarantined_items", entries)
 
 
 def run(trials, sheet_id, *wanted, mapping=MAPPING, **more):
@@ -97,6 +107,31 @@ def test_the_same_test_again_is_free(trials, sheet_id, model):
     assert {a.item_ref: a.answer for a in again} == {a.item_ref: a.answer for a in first}
     assert [(answer.is_kept, answer.cost) for answer in again] == [(True, 0.0)] * 3
     assert trials.summary(again)[0].cost == 0.0
+    assert trials.summary(again)[0].median_latency_ms is None
+
+
+def test_kept_answers_do_not_count_in_the_median_time(trials, sheet_id):
+    run(trials, sheet_id, limit=2)
+    (summary,) = trials.summary(run(trials, sheet_id, limit=3))
+    assert summary.median_latency_ms == 1.0
+
+
+def test_a_trial_whose_answers_all_failed_cost_nothing_and_one_without_a_price_is_told_apart(
+    trials, sheet_id, model, other
+):
+    model.failing = other.failing = frozenset({"m00000", "m00001", "m00002"})
+    failed, unpriced = trials.summary(run(trials, sheet_id, Trial(DRAFT), Trial(DRAFT, "other")))
+    assert (failed.valid, failed.cost, failed.median_latency_ms) == (0, 0.0, None)
+    assert (unpriced.valid, unpriced.cost) == (0, None)
+
+
+def test_a_failed_answer_that_took_tokens_is_paid_for(trials, sheet_id, model, monkeypatch):
+    def cut_off(conversations, *, options, cancelled=lambda: False):
+        yield from (ChatAnswer(each.id, None, "The answer was cut off.", 10, 2) for each in conversations)
+
+    monkeypatch.setattr(model, "answer", cut_off)
+    (summary,) = trials.summary(run(trials, sheet_id))
+    assert (summary.valid, summary.tokens_in, summary.tokens_out, summary.cost) == (0, 30, 6, 42.0)
 
 
 def test_tp_10_a_row_that_cannot_be_rendered_says_why_and_the_others_are_answered(trials, parts, sheet_id, model):
@@ -114,6 +149,7 @@ def test_tp_10_rows_that_cannot_be_rendered_at_all_ask_no_model(trials, sheet_id
     assert all("“subject” has no value" in answer.error for answer in found)
     assert model.asked == []
     assert trials.summary(found)[0].median_latency_ms is None
+    assert trials.summary(found)[0].cost == 0.0
 
 
 def test_a_model_that_fails_on_one_row_or_cannot_be_reached_does_not_stop_the_other(trials, sheet_id, model, other):
@@ -137,6 +173,27 @@ def test_a_cancelled_test_asks_no_more(trials, sheet_id, model):
     seen.extend(answer for answer in answers if seen.append(answer) is None)
     assert 1 <= len(model.asked) <= 3
     assert all(answer.trial == 0 for answer in seen)
+
+
+def test_tp_10_rows_are_those_a_generation_would_take(trials, parts, sheet_id):
+    set_aside(parts, sheet_id, "m00000", "m00002")
+    assert sorted(answer.item_ref for answer in run(trials, sheet_id)) == ["m00001", "m00003", "m00004"]
+    assert [item.item_ref for item in parts.templates.preview(DRAFT, sheet_id, MAPPING)] == [
+        "m00001", "m00003", "m00004",
+    ]  # fmt: skip
+    template = parts.templates.create(DRAFT, by=ANN)
+    found = parts.training_sheets.preflight(GenerationRequest(sheet_id, template.id, MAPPING))
+    assert [item.item_ref for item in found.samples][:3] == ["m00001", "m00003", "m00004"]
+
+
+def test_rows_without_an_identifier_are_no_items_and_a_repeated_one_is_asked_once(trials, parts, model):
+    sheet_id = parts.make_sheet(3)
+    file = parts.folder / "bad.csv"
+    file.write_text("mail_id,subject\nm1,a prize\nm1,another prize\n,nobody\nm2,minutes\n", encoding="utf-8")
+    parts.lake.drop(SOURCE)
+    parts.lake.put_table(SOURCE, file, original_name=file.name)
+    assert sorted(answer.item_ref for answer in run(trials, sheet_id, limit=10)) == ["m1", "m2"]
+    assert sorted(model.asked) == ["m1", "m2"]
 
 
 @pytest.mark.parametrize("limit", [0, 11, -1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.generation_parts import ANN, Parts, RuleModel
+from tests.core.generation_parts import ANN, BEN, Parts, RuleModel
 from tests.core.generation_steps import approve_all, generate, request
 from workbench_core.canonical_labels import LabelFilter
 from workbench_core.errors import (
@@ -88,6 +88,32 @@ def test_a_review_closes_only_when_nothing_waits_or_it_is_left_out(parts):
     assert parts.training_sheets.get(made.id).status is TrainingSheetStatus.REVIEW
     closed = parts.training_sheets.move(made.id, "close_review", by=ANN, leave_out=True)
     assert closed.status is TrainingSheetStatus.APPROVED
+
+
+def test_who_closed_a_review_and_when_is_known_until_it_is_opened_again(parts):
+    """Spec 2.5, INV-9: the person is the one who is signed in."""
+    made = generate(parts, parts.make_sheet(2))
+    assert (made.reviewed_by, made.reviewed_at) == ("", None)
+    closed = parts.training_sheets.move(made.id, "close_review", by=BEN, leave_out=True)
+    assert (closed.reviewed_by, closed.reviewed_at) == (BEN, closed.updated_at)
+    parts.training_sheets.mark_trained(made.id, by=ANN)
+    trained = parts.training_sheets.find(status=TrainingSheetStatus.TRAINED)[0]
+    assert (trained.reviewed_by, trained.reviewed_at) == (BEN, closed.reviewed_at)
+
+    other = generate(parts, made.sheet_id)
+    parts.training_sheets.move(other.id, "close_review", by=BEN, leave_out=True)
+    opened = parts.training_sheets.move(other.id, "reopen", by=ANN)
+    assert (opened.reviewed_by, opened.reviewed_at) == ("", None)
+    again = parts.training_sheets.move(other.id, "close_review", by=ANN, leave_out=True)
+    assert again.reviewed_by == ANN
+    put_away = parts.training_sheets.move(other.id, "archive", by=BEN)
+    assert (put_away.reviewed_by, put_away.reviewed_at) == (ANN, again.reviewed_at)
+
+
+def test_who_rejected_the_whole_and_when_is_known(parts):
+    made = generate(parts, parts.make_sheet(2))
+    rejected = parts.training_sheets.move(made.id, "reject", by=BEN, note="wrong mails")
+    assert (rejected.reviewed_by, rejected.reviewed_at) == (BEN, rejected.updated_at)
 
 
 def test_rejecting_the_whole_needs_a_reason(parts):

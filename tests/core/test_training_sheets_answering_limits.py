@@ -80,7 +80,7 @@ def test_a_retry_is_refused_when_the_budget_is_used_up_until_it_is_raised(parts)
     assert refused.value.message == "The budget of 0.05 USD is used up."
     assert parts.training_sheets.answering_of(made.id) is None
     with pytest.raises(Invalid, match="must be at least 1"):
-        parts.training_sheets.retry_failed(made.id, by=ANN, call_limit=0)
+        parts.training_sheets.retry_failed(made.id, by=ANN, call_limit=-1)
     parts.training_sheets.retry_failed(made.id, by=ANN, budget=1)
     parts.work()
     again = parts.training_sheets.get(made.id)

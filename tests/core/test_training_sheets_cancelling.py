@@ -1,4 +1,4 @@
-"""What a cancelled generation has paid for is counted: limits hold however often somebody cancels and resumes."""
+"""Cancelling: who did it is known, and what was paid for is counted however often somebody cancels and resumes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
-from tests.core.generation_parts import ANN, Parts, RuleModel
-from tests.core.generation_steps import AI, request, wait_for
+from tests.core.generation_parts import ANN, BEN, Parts, RuleModel
+from tests.core.generation_steps import AI, generate, request, wait_for
 from workbench_core.errors import Conflict
 from workbench_core.ports import TokenPrice
+from workbench_core.training_sheets import TrainingSheetStatus
 
 
 @pytest.fixture
@@ -51,3 +52,39 @@ def test_a_limit_of_calls_holds_over_cancelling_and_resuming_again_and_again(par
             assert refused.message == "The limit of 100 calls is used up."
             break
     assert len(parts.model.asked) == 100
+
+
+# --- who cancelled ---------------------------------------------------------------------------------------------------
+
+
+def test_who_cancelled_is_known_until_it_goes_on(parts):
+    made = parts.training_sheets.generate(request(parts, parts.make_sheet(5)), by=ANN)
+    assert made.cancelled_by == ""
+    cancelled = parts.training_sheets.cancel(made.id, by=BEN)
+    assert (cancelled.status, cancelled.cancelled_by) == (TrainingSheetStatus.FAILED, BEN)
+    assert parts.training_sheets.find()[0].cancelled_by == BEN
+    assert parts.training_sheets.resume(made.id, by=ANN).cancelled_by == ""
+    parts.work()
+    assert parts.training_sheets.get(made.id).cancelled_by == ""
+
+
+def test_a_generation_that_failed_was_cancelled_by_nobody(parts):
+    made = parts.training_sheets.generate(request(parts, parts.make_sheet(5)), by=ANN)
+    parts.training_sheets.cancel(made.id, by=BEN)
+    parts.training_sheets.resume(made.id, by=ANN)
+    parts.lake.drop("demo.acme.mails")
+    parts.work()
+    failed = parts.training_sheets.get(made.id)
+    assert (failed.status, bool(failed.error), failed.cancelled_by) == (TrainingSheetStatus.FAILED, True, "")
+
+
+def test_who_cancelled_the_adding_of_new_items_is_known_until_something_else_becomes_of_the_review(parts):
+    made = generate(parts, parts.make_sheet(3))
+    parts.put_mails(range(5))
+    parts.training_sheets.append_new(made.id, by=ANN)
+    cancelled = parts.training_sheets.cancel(made.id, by=BEN)
+    assert (cancelled.status, cancelled.cancelled_by) == (TrainingSheetStatus.REVIEW, BEN)
+    parts.training_sheets.append_new(made.id, by=ANN)
+    parts.work()
+    grown = parts.training_sheets.get(made.id)
+    assert (grown.counts.total, grown.cancelled_by, grown.error) == (5, "", "")

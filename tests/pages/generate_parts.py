@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.pages.conftest import ANN, work
 from workbench_core.canonical_labels import LabelEntry, LabelingMode
@@ -15,6 +18,18 @@ from workbench_core.workbench import Workbench
 
 BEN = "ben@example.com"
 SOURCE_LINES = 40
+
+
+@pytest.fixture
+def mail_sheet(workbench, tmp_path):
+    """A published sheet of forty mails; every fourth is spam."""
+    return make_sheet(workbench, tmp_path)
+
+
+@pytest.fixture
+def mail_template(workbench):
+    """A published template whose answers stand in a column."""
+    return make_template(workbench)
 
 
 def spoken(text: str) -> str:
@@ -42,6 +57,13 @@ def choose(page, label: str, option: str):
     """Choose an option of a segmented control by what it says."""
     control = next(one for one in page.get("button_group") if one.label == label)
     return control.set_value(option).run()
+
+
+def badges(page) -> dict[str, str]:
+    """Badges by what they say, with what is told when one points at them."""
+    found = (re.fullmatch(r":(\w+)-badge\[(?::material/\w+: )?(.+)\]", element.value) for element in page.markdown)
+    shown = [(match[2], element.help) for match, element in zip(found, page.markdown, strict=True) if match]
+    return dict(shown)
 
 
 def tiles(page) -> dict[str, str]:

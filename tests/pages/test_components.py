@@ -144,6 +144,13 @@ def test_addresses_do_not_become_links():
     assert "@e" not in plain("ann@example.com")
 
 
+def test_a_name_cannot_become_an_icon_or_a_picture_sign():
+    for text in (":material/home:", "about :tada: us", ":+1:", ":streamlit:"):
+        shown = plain(text).replace("\\", "")
+        assert ":\u2060" in shown and shown.replace("\u2060", "") == text
+    assert plain("12:30:45") == "12\\:30\\:45"
+
+
 def test_only_objects_and_lists_are_laid_out_as_json():
     assert pretty('{"b": 1}') == '{\n  "b": 1\n}'
     assert (pretty("spam"), pretty("{broken"), parsed("12")) == ("spam", "{broken", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from tests.pages.conftest import ANN
@@ -176,6 +177,16 @@ def test_changing_starts_from_what_is_attached_and_can_be_left(open_page, workbe
     assert of(workbench, sheet) == attached
 
 
+def test_changing_begins_with_what_is_attached_also_after_it_was_left_with_another_column(
+    open_page, workbench, sheet, template, attached
+):
+    page = open_template(open_page, sheet).button(key="data_template_change").click().run()
+    page = fields(page)["airport"].select("departed").run()
+    page = page.button(key="data_attach_back").click().run()
+    page = page.button(key="data_template_change").click().run()
+    assert fields(page)["airport"].value == "origin"
+
+
 def test_a_role_that_may_not_edit_sheets_sees_the_reason(open_page, workbench, sheet, template, attached):
     workbench.permissions.assign(BEN, Role.LABELER, by=ANN)
     page = open_template(open_page, sheet, user=BEN)
@@ -183,3 +194,98 @@ def test_a_role_that_may_not_edit_sheets_sees_the_reason(open_page, workbench, s
     assert button.disabled
     assert "may not edit sheets" in spoken(button.help)
     assert "Delay reason" in captions(page)
+
+
+# --- what changed since ----------------------------------------------------------------------------------------------
+
+
+def without(workbench, folder, column):
+    """The table of flights again, without one of its columns."""
+    file = folder / "fewer.parquet"
+    rows = pd.DataFrame(
+        {"flight_id": ["f00"], "tailnum": ["N0"], "origin": ["JFK"], "delay": [3], "departed": ["05:00"]}
+    )
+    rows.drop(columns=column).to_parquet(file, index=False)
+    workbench.lake.drop(f"{PREFIX}flights")
+    workbench.lake.put_table(f"{PREFIX}flights", file, original_name=file.name)
+
+
+def test_a_template_that_was_archived_since_says_so_and_another_can_be_attached(
+    open_page, workbench, sheet, template, attached
+):
+    other = workbench.prompt_templates.create(replace(ASKS, name="Other reason"), by=ANN)
+    workbench.prompt_templates.move(other.id, "publish", by=ANN)
+    workbench.prompt_templates.move(template.id, "archive", by=ANN)
+    page = open_template(open_page, sheet)
+    assert "This template was archived since it was attached" in captions(page)
+    button = page.button(key="data_template_generate")
+    assert (button.disabled, "Attach another template" in button.help) == (True, True)
+    page = page.button(key="data_template_other").click().run()
+    assert fields(page)["Template"].options == ["Other reason v1.0.0 · delay_reason"]
+    page = choose_template(page, "Other reason v1.0.0 · delay_reason")
+    assert fields(page)["airport"].value == "origin"  # the columns that were chosen before are kept
+    page = page.button(key="data_attach").click().run()
+    assert of(workbench, sheet).template.name == "Other reason"
+    assert "was archived" not in captions(page)
+
+
+def test_an_archived_template_with_a_newer_version_is_left_for_that(open_page, workbench, sheet, template, attached):
+    newer = workbench.prompt_templates.create_version(template.id, by=ANN)
+    workbench.prompt_templates.move(newer.id, "publish", by=ANN)
+    workbench.prompt_templates.move(template.id, "archive", by=ANN)
+    page = open_template(open_page, sheet)
+    assert "This version was archived since it was attached" in captions(page)
+    assert "data_template_other" not in [button.key for button in page.button]
+    page = page.button(key="data_template_update").click().run()
+    assert of(workbench, sheet).template.version == newer.version
+
+
+def test_an_archived_template_without_another_leads_to_a_new_one(open_page, workbench, sheet, template, attached):
+    workbench.prompt_templates.move(template.id, "archive", by=ANN)
+    page = open_template(open_page, sheet).button(key="data_template_other").click().run()
+    assert "No template is published" in captions(page)
+    page = page.button(key="data_attach_back").click().run()
+    assert "Delay reason v1.0.0" in captions(page)
+
+
+def test_a_mapped_column_that_is_gone_is_named_and_mapped_again(
+    open_page, workbench, tmp_path, sheet, template, attached
+):
+    without(workbench, tmp_path, "origin")
+    page = open_template(open_page, sheet)
+    assert "The sheet has no column origin any more: choose another one for airport." in captions(page)
+    button = page.button(key="data_template_generate")
+    assert (button.disabled, "Map the columns again" in button.help) == (True, True)
+    page = page.button(key="data_template_map").click().run()
+    assert fields(page)["tailnum"].value == "tailnum"
+    assert fields(page)["airport"].value is None
+    assert "origin" not in fields(page)["airport"].options
+    page = fields(page)["airport"].select("departed").run()
+    page = page.button(key="data_attach").click().run()
+    assert of(workbench, sheet).mapping == {"tailnum": "tailnum", "airport": "departed"}
+    assert "any more" not in captions(page)
+
+
+def test_an_answer_column_that_is_gone_is_named(open_page, workbench, tmp_path, sheet, template):
+    workbench.template_attachments.attach(
+        sheet.id, template.id, {"tailnum": "tailnum", "airport": "origin"}, by=ANN,
+        answer_source=AnswerSource.EXISTING_COLUMN, answer_column="delay",
+    )  # fmt: skip
+    without(workbench, tmp_path, "delay")
+    page = open_template(open_page, sheet)
+    assert "The sheet has no column delay any more: choose another one for the answers." in captions(page)
+    page = page.button(key="data_template_map").click().run()
+    assert not page.exception
+    assert page.button(key="data_attach").disabled
+    assert fields(page)["Column that holds the answers"].value is None
+
+
+def test_an_attached_template_is_shown_when_the_table_of_the_sheet_is_gone(
+    open_page, workbench, sheet, template, attached
+):
+    workbench.lake.drop(f"{PREFIX}flights")
+    page = open_template(open_page, sheet)
+    assert "Delay reason v1.0.0" in captions(page)
+    assert page.button(key="data_template_generate").disabled
+    page = page.button(key="data_template_change").click().run()
+    assert not page.exception

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.pages.conftest import ANN, labels, work
 from tests.pages.generate_parts import (
     BEN,
+    badges,
     button,
     fields,
     generated,
     label,
+    mail_sheet,
+    mail_template,
     make_sheet,
     make_template,
     notes,
@@ -22,17 +27,9 @@ from tests.pages.generate_parts import (
 )
 from workbench_core.permissions import Role
 from workbench_core.training_sheets.answer_column import propose_answer_column
+from workbench_core.usage import preset
 
-
-@pytest.fixture
-def sheet(workbench, tmp_path):
-    """A published sheet of forty mails; every fourth is spam."""
-    return make_sheet(workbench, tmp_path)
-
-
-@pytest.fixture
-def template(workbench):
-    return make_template(workbench)
+sheet, template = mail_sheet, mail_template
 
 
 # --- before anything is there ---------------------------------------------------------------------------------------
@@ -87,6 +84,28 @@ def test_what_is_typed_right_before_the_click_counts_and_the_next_generation_sta
     page.query_params["sheet"], page.query_params["template"] = sheet.id, template.id
     page.run()
     assert (fields(page)["Name"].value, fields(page)["Filter"].value) == ("", "")
+
+
+def test_options_are_folded_and_go_into_the_training_sheet(open_page, workbench, sheet, template):
+    page = open_page("generate", sheet=sheet.id, template=template.id)
+    assert [one.label for one in page.expander] == ["Options: name, description"], "TS-2; a seed is for models"
+    fields(page)["Description"].set_value("For the **June** release")
+    press(page, "Generate")
+    (made,) = workbench.training_sheets.find()
+    assert made.description == "For the **June** release"
+    assert "For the **June** release" in said(page), "as it was typed, not as bold text"
+    assert "For the **June** release" not in " ".join(element.value for element in page.markdown)
+
+
+def test_the_rows_say_what_the_sheet_samples(open_page, workbench, template, tmp_path):
+    draft = make_sheet(workbench, tmp_path, publish=False)
+    sampled = workbench.sheets.update(
+        draft.id, replace(draft.draft, sample_size=8, sample_seed=7), by=ANN, row_version=draft.row_version
+    )
+    workbench.sheets.move(sampled.id, "publish", by=ANN)
+    page = open_page("generate", sheet=sampled.id, template=template.id)
+    assert "The sheet is a random sample of 8 rows with the seed 7" in said(page)
+    assert tiles(page)["Items"] == "8"
 
 
 def test_choices_stand_in_the_address(open_page, sheet, template):
@@ -153,6 +172,31 @@ def test_personal_data_are_barred_from_training_and_said_so(open_page, workbench
     page = open_page("generate", sheet=sheet.id, template=template.id)
     assert "40 pairs would be barred from training" in said(page)
     assert "40: source tagged PII" in said(page)
+
+
+def test_badges_say_how_sensitive_the_source_is_and_why(open_page, workbench, template, tmp_path):
+    sheet = make_sheet(workbench, tmp_path, tags=("PII",))
+    found = badges(open_page("generate", sheet=sheet.id, template=template.id))
+    assert {"Restricted", "Training prohibited"} <= found.keys()
+    assert spoken(found["Restricted"]).startswith("Source tagged PII. May be used for: evaluation, testing, few shot.")
+    made = generated(workbench, sheet, template, is_done=True)
+    page = open_page("generate", training_sheet=made.id)
+    assert {"Restricted", "Training prohibited"} <= badges(page).keys()
+    values = dict(page.dataframe[-1].value.to_numpy().tolist())
+    assert values["Usage"] == "Training prohibited, restricted: source tagged PII"
+
+
+def test_an_agreement_has_a_badge_of_its_own(open_page, workbench, sheet):
+    template = make_template(workbench, usage=preset("client_data"))
+    found = badges(open_page("generate", sheet=sheet.id, template=template.id))
+    assert {"Confidential", "NDA", "2 uses allowed"} <= found.keys()
+    assert "client data under NDA" in found["NDA"].lower().replace("nda", "NDA")
+
+
+def test_what_may_be_used_for_everything_has_no_badge(open_page, sheet, template):
+    found = badges(open_page("generate", sheet=sheet.id, template=template.id))
+    assert not {"Restricted", "Confidential", "NDA"} & found.keys()
+    assert not [one for one in found if "allowed" in one or "prohibited" in one]
 
 
 def test_an_answer_column_inside_the_question_is_warned_about(open_page, sheet, template):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.pages.conftest import ANN, labels, work
 from tests.pages.generate_parts import (
+    BEN,
     add_rows,
     button,
     choose,
@@ -13,26 +12,21 @@ from tests.pages.generate_parts import (
     generated,
     label,
     lines,
+    mail_sheet,
+    mail_template,
     make_sheet,
     make_template,
     press,
     said,
+    spoken,
     tiles,
     toasts,
 )
+from workbench_core.permissions import Role
 from workbench_core.prompt_templates import AnswerSource
 from workbench_core.training_sheets import TrainingSheetStatus
 
-
-@pytest.fixture
-def sheet(workbench, tmp_path):
-    """A published sheet of forty mails; every fourth is spam."""
-    return make_sheet(workbench, tmp_path)
-
-
-@pytest.fixture
-def template(workbench):
-    return make_template(workbench)
+sheet, template = mail_sheet, mail_template
 
 
 def test_a_generation_is_cancelled_and_resumed_with_its_reason(open_page, workbench, sheet, template):
@@ -124,6 +118,41 @@ def test_a_training_sheet_is_archived_or_deleted(open_page, workbench, sheet, te
     assert workbench.training_sheets.find() == []
     assert "Choose a sheet and a template" in said(page)
     assert "Canonical labels stay" in toasts(page)
+
+
+def test_somebody_else_reads_why_they_may_not_steer_archive_or_delete(open_page, workbench, sheet, template):
+    made = generated(workbench, sheet, template)
+    workbench.permissions.assign(BEN, Role.DATA_PRODUCER, by=ANN)
+    page = open_page("generate", user=BEN, training_sheet=made.id)
+    for name in ("Pause", "Cancel"):
+        assert button(page, name).disabled
+        assert spoken(button(page, name).help) == f"Only {ANN} or a data steward may {name.lower()} “{made.name}”."
+    workbench.training_sheets.cancel(made.id, by=ANN)
+    page.run()
+    assert button(page, "Resume").disabled
+    assert "or a data steward may resume" in button(page, "Resume").help
+    assert "or a data steward may archive" in button(page, "Archive").help
+    assert "or an administrator may delete" in button(page, "Delete").help
+    assert button(page, "Archive").disabled
+    assert button(page, "Delete").disabled
+
+
+def test_who_closed_the_review_is_said(open_page, workbench, sheet, template):
+    label(workbench, sheet, 40)
+    made = generated(workbench, sheet, template, is_done=True)
+    assert "Review closed" not in said(open_page("generate", training_sheet=made.id))
+    closed = workbench.training_sheets.move(made.id, "close_review", by=ANN)
+    page = open_page("generate", training_sheet=made.id)
+    assert f"Review closed by {ANN} on {closed.reviewed_at:%d %b %Y, %H:%M}" in said(page)
+    assert "See the pairs" in labels(page.button), "nothing is reviewed any more"
+
+
+def test_who_rejected_the_whole_is_said_with_the_reason(open_page, workbench, sheet, template):
+    made = generated(workbench, sheet, template, is_done=True)
+    workbench.training_sheets.move(made.id, "reject", by=ANN, note="Half of it is in *Dutch*")
+    page = open_page("generate", training_sheet=made.id)
+    assert f"Rejected by {ANN} on " in said(page)
+    assert ": Half of it is in *Dutch*" in said(page)
 
 
 # --- several sheets at once -------------------------------------------------------------------------------------------

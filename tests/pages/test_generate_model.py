@@ -13,6 +13,7 @@ from tests.pages.generate_parts import (
     fields,
     generated,
     label,
+    mail_sheet,
     make_sheet,
     make_template,
     next_version,
@@ -37,9 +38,7 @@ def server(tmp_path):
         yield stub
 
 
-@pytest.fixture
-def sheet(server, workbench, tmp_path):
-    return make_sheet(workbench, tmp_path)
+sheet = mail_sheet
 
 
 @pytest.fixture

@@ -124,6 +124,26 @@ def test_what_is_typed_stays_in_other_parts_and_on_other_pages(open_page, draft)
     assert "Changes are not saved yet" in shown(page)
 
 
+def test_publishing_archiving_and_restoring_do_not_count_as_a_change_by_others(workbench, open_page, draft):
+    page = open_page("prompt_templates", template=draft.id)
+    for action in ("publish", "archive", "restore"):
+        page = page.button(key=f"{action}_{draft.id}").click().run()
+        assert "after you opened it" not in boxes(page)
+    workbench.prompt_templates.move(draft.id, "archive", by=BEN)  # from the list, or by somebody else
+    assert "after you opened it" not in boxes(page.run())
+    assert "Archived" in shown(page)
+
+
+def test_unsaved_changes_must_be_saved_before_a_draft_is_archived(workbench, open_page, draft):
+    page = open_page("prompt_templates", template=draft.id)
+    page = field(page, "text_input", "Name").set_value("Mine").run()
+    button = page.button(key=f"archive_{draft.id}")
+    assert (button.disabled, button.help) == (True, "Save your changes first.")
+    page = page.button(key=f"save_{draft.id}").click().run()
+    page = page.button(key=f"archive_{draft.id}").click().run()
+    assert workbench.prompt_templates.get(draft.id).status is TemplateStatus.ARCHIVED
+
+
 def test_the_second_of_two_editors_keeps_what_was_typed(workbench, open_page, draft):
     page = open_page("prompt_templates", template=draft.id)
     field(page, "text_input", "Name").set_value("Mine").run()
@@ -200,6 +220,15 @@ def test_a_published_version_is_read_only_and_offers_a_new_version(workbench, op
     page.button(key=f"create_version_{published.id}").click().run()
     draft = workbench.prompt_templates.versions(published.lineage_id)[0]
     assert (page.query_params["template"], draft.version) == (draft.id, "1.1.0")
+
+
+def test_a_single_line_that_a_comparison_leaves_out_is_counted_as_one(workbench, open_page, published):
+    newer = workbench.prompt_templates.create_version(published.id, by=ANN)
+    changed = replace(newer.draft, user_prompt=newer.user_prompt.replace("Classes:", "Choose from"))
+    workbench.prompt_templates.update(newer.id, changed, by=ANN, row_version=newer.row_version)
+    page = open_page("prompt_templates", template=newer.id, show="versions")
+    [compared] = [each.proto.body for each in page.get("html") if "text-difference" in each.proto.body]
+    assert "1 unchanged line<" in compared
 
 
 def test_archive_restore_duplicate_and_delete(workbench, open_page, draft):

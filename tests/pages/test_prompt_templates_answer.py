@@ -102,6 +102,13 @@ def test_a_json_schema_that_cannot_be_read_stays_and_says_where(workbench, open_
     button = page.button(key=f"save_{rich.id}")
     assert button.disabled
     assert "JSON Schema" in button.help
+    none_required = json.dumps({"type": "object", "properties": {"a": {"type": "string"}}})
+    type_in(page, rich, json_text=none_required)
+    assert "No field is required" in shown(page)
+    type_in(page, rich, json_text=broken)
+    assert "No field is required" not in shown(page)  # that was said of the text before
+    type_in(page, rich, json_text=json.dumps(json_schema(RICH)))
+    type_in(page, rich, json_text=broken)
     show(page, "prompt")
     assert page.session_state[key_of(show(page, "answer"), rich, "json_text")] == broken
     switch(page, rich, "fields")
@@ -211,6 +218,15 @@ def test_an_output_that_is_not_valid_stays_and_says_why_beside_it(workbench, ope
     assert "“wonderful” is not one of the classes" in shown(page)
     save(page, draft)
     assert workbench.prompt_templates.get(draft.id).examples[0].output == "wonderful"
+
+
+def test_a_sentence_that_repeats_very_long_class_names_is_cut(open_page, draft):
+    page = open_page("prompt_templates", template=draft.id, show="answer")
+    page = field(page, "text_area", "Label classes").input("L" * 5_000 + "\nshort").run()
+    page = show(page, "examples")
+    [said] = [each.value for each in page.markdown if "is not one of the classes" in each.value]
+    assert len(said) < 400
+    assert "…" in said
 
 
 def test_the_grid_holds_the_same_examples(workbench, open_page, draft):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.pages.conftest import ANN, labels
-from tests.pages.template_parts import BEN, boxes, field, mails, press, shown
+from tests.pages.template_parts import BEN, boxes, field, mails, press, shown, type_in
 from workbench_core.permissions import Role
 from workbench_core.prompt_templates import STARTERS, TemplateStatus, file_of
 
@@ -53,6 +53,17 @@ def test_an_empty_list_offers_three_starters(workbench, open_page):
     assert created.draft == STARTERS["Extraction"]
     assert page.query_params["template"] == created.id
     assert field(page, "text_input", "Name").value == "Extract fields from a text"
+
+
+def test_a_template_can_be_written_from_scratch(workbench, open_page):
+    page = open_page("prompt_templates")
+    page.button(key="prompt_templates_first_Blank").click().run()
+    [created] = workbench.prompt_templates.find()
+    assert (created.user_prompt, created.system_prompt, created.label_type) == ("", "", "general")
+    assert "something is to solve in: Prompt" in shown(page)
+    page = type_in(page, created, user_prompt="Is {{ text }} kind?", name="Kindness")
+    page = press(page, "Save")
+    assert workbench.prompt_templates.get(created.id).name == "Kindness"
 
 
 def test_the_list_says_what_each_template_is(open_page, colours):

@@ -24,7 +24,7 @@ class Scripted:
     concurrency = 1
     reads_pictures = False
 
-    def __init__(self, name: str, text: str, price: TokenPrice | None) -> None:
+    def __init__(self, name: str, text: str | None, price: TokenPrice | None) -> None:
         self.name, self.title, self.text, self.price = name, f"{name} model", text, price
         self.asked: list[str] = []
 
@@ -34,7 +34,10 @@ class Scripted:
     def answer(self, conversations, *, options, cancelled=lambda: False) -> Iterator[ChatAnswer]:
         for each in conversations:
             self.asked.append(each.messages[-1].content)
-            yield ChatAnswer(each.id, self.text, tokens_in=100, tokens_out=2, latency_ms=1200.0)
+            if self.text is None:
+                yield ChatAnswer(each.id, None, "The endpoint is down.")
+            else:
+                yield ChatAnswer(each.id, self.text, tokens_in=100, tokens_out=2, latency_ms=1200.0)
 
 
 @pytest.fixture
@@ -59,16 +62,26 @@ def sheet(workbench, tmp_path):
     return mails(workbench, tmp_path)
 
 
+def set_aside(workbench, sheet, *items):
+    """What a decision in the fix queue leaves behind."""
+    now = workbench.clock()
+    entries = [
+        {"sheet_id": sheet.id, "item_ref": item, "state": "set_aside", "reason": "broken", "decided_by": ANN,
+         "decided_at": now} for item in items
+    ]  # fmt: skip
+    workbench.store.append("quarantined_items", entries)
+
+
 def run(page):
     return press(page, "Run")
 
 
 def test_questions_are_counted_before_anything_is_asked(open_page, template, sheet, models):
     page = open_page("prompt_templates", template=template.id, show="test")
-    assert "3 questions to quick model" in shown(page)
+    assert "2 questions to quick model" in shown(page)  # the sheet has no third row
     press(page, "Compare with another version or model")
     page.selectbox(key=f"prompt_templates_{template.id}_trial_1_model").set_value("odd").run()
-    assert "3 questions to quick model, 3 questions to odd model" in shown(page)
+    assert "2 questions to quick model, 2 questions to odd model" in shown(page)
     assert "EUR" in shown(page)  # what the quick one would cost
     assert not models[0].asked
 
@@ -87,7 +100,7 @@ def test_two_models_answer_the_same_rows_side_by_side(workbench, open_page, temp
     assert list(lines["Valid"]) == ["2 of 2", "0 of 2"]
     assert list(lines["Agrees with canonical labels"]) == ["1 of 1", "0 of 1"]
     assert list(lines["Tokens in"]) == [200, 200]
-    assert list(lines["Cost"]) == ["0.00021 EUR", "–"]
+    assert list(lines["Cost"]) == ["0.00021 EUR", "No price"]
     assert "Thanks a lot {{ friend }}" in models[0].asked[0]
     assert models[0].asked == models[1].asked
     text = shown(page)
@@ -103,6 +116,44 @@ def test_asking_again_takes_the_kept_answers(open_page, template, sheet, models)
     assert len(models[0].asked) == asked
     assert "Kept answer" in shown(page)
     assert list(page.dataframe[0].value["Median time"]) == ["–"]
+
+
+def test_a_row_set_aside_for_its_quality_is_not_asked_and_told(workbench, open_page, template, sheet, models):
+    set_aside(workbench, sheet, "m1")
+    page = open_page("prompt_templates", template=template.id, show="test")
+    assert "1 row set aside by data quality, left out here as in a generation." in shown(page)
+    assert "1 question to quick model" in shown(page)
+    run(page)
+    assert len(models[0].asked) == 1
+    assert "Thanks a lot" not in models[0].asked[0]
+
+
+def test_a_sheet_whose_rows_are_all_set_aside_asks_nothing_and_says_why(workbench, open_page, template, sheet, models):
+    set_aside(workbench, sheet, "m1", "m2")
+    page = open_page("prompt_templates", template=template.id, show="test")
+    assert next(button for button in page.button if button.label == "Run").disabled
+    assert "This sheet has no rows, or all of them are set aside." in shown(page)
+
+
+def test_a_model_that_cannot_be_reached_costs_nothing_and_is_not_said_to_have_no_price(
+    open_page, template, sheet, models
+):
+    models[0].text = None
+    page = run(open_page("prompt_templates", template=template.id, show="test"))
+    (line,) = page.dataframe[0].value.to_dict("records")
+    assert (line["Valid"], line["Median time"], line["Cost"]) == ("0 of 2", "–", "Nothing")
+    assert "The endpoint is down." in shown(page)
+    assert "0 tokens in" not in shown(page)
+
+
+def test_the_median_is_that_of_the_answers_that_were_asked_now(open_page, template, sheet, models):
+    page = open_page("prompt_templates", template=template.id, show="test")
+    field(page, "slider", "How many rows").set_value(1).run()
+    run(page)
+    field(page, "slider", "How many rows").set_value(2).run()
+    run(page)
+    assert "Kept answer" in shown(page)
+    assert list(page.dataframe[0].value["Median time"]) == ["1.2 s"]
 
 
 def test_the_draft_is_compared_with_the_version_before(workbench, open_page, template, sheet, models):

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from workbench_core.chat_models.questions import characters_of, prompt_hashes
-from workbench_core.chat_models.records import AnswerRecords, GivenAnswer
+from workbench_core.chat_models.questions import characters_of, prompt_hashes, wants_json
+from workbench_core.chat_models.records import AnswerRecords, GivenAnswer, is_answer
 from workbench_core.chat_models.under_way import Asker, UnderWay
 from workbench_core.errors import BackendError
 from workbench_core.ports import Availability, ChatAnswer, ChatModel, ChatOptions, Conversation, TokenPrice
@@ -59,7 +59,9 @@ class KeepingModel:
         """Kept answers first, then those of the model as the port says; equal questions are asked once.
 
         A kept answer has `is_kept`, the tokens it once took, and no latency; so has the repetition of a question.
-        A question that another thread asks at this moment is waited for, and paid for once. Raises what the model
+        A question that another thread of this process asks at this moment is waited for, and paid for once. Two
+        processes that ask the same at the same moment both pay, and the answer that is stored first is kept: a lock
+        that both see would have to outlive the one that is killed while it waits for its model. Raises what the model
         raises; without a question left to ask it is not called.
         """
         if not conversations or cancelled():
@@ -93,7 +95,7 @@ class KeepingModel:
         """Kept answers, then new ones, to questions that nobody else asks meanwhile."""
         claimed = list(ours)
         try:
-            for prompt_hash, kept in self._records.lookup(claimed):
+            for prompt_hash, kept in self._records.lookup(claimed, is_json=wants_json(options)):
                 for conversation in ours.pop(prompt_hash):
                     yield replace(kept, id=conversation.id)
             asker.release(one for one in claimed if one not in ours)
@@ -111,7 +113,7 @@ class KeepingModel:
     ) -> Iterator[ChatAnswer]:
         """Ask each question once, and store what comes back; also when the caller stops listening."""
         hashes = {same[0].id: prompt_hash for prompt_hash, same in waiting.items()}
-        given = _Given(self._records, self.name, asker, replaces=options.asks_again)
+        given = _Given(self._records, self.name, asker, options)
         answers = self._model.answer(
             [same[0] for same in waiting.values()], options=options, cancelled=given.watching(cancelled)
         )
@@ -134,11 +136,11 @@ class KeepingModel:
 class _Given:
     """Answers that wait to be stored; used by one thread."""
 
-    def __init__(self, records: AnswerRecords, model_name: str, asker: Asker, *, replaces: bool) -> None:
+    def __init__(self, records: AnswerRecords, model_name: str, asker: Asker, options: ChatOptions) -> None:
         self._records = records
         self._asker = asker
         self._model_name = model_name
-        self._replaces = replaces
+        self._options = options
         self._waiting: list[GivenAnswer] = []
         self._stored_at = time.monotonic()
         self._thread = threading.get_ident()
@@ -146,7 +148,7 @@ class _Given:
     def add(self, given: GivenAnswer) -> None:
         """Take an answer, unless it is none, and store what waits long enough."""
         text = (given.answer.text or "").replace("\x00", "")  # which no store keeps
-        if given.answer.error is None and text.strip():
+        if given.answer.error is None and is_answer(text, is_json=wants_json(self._options)):
             self._waiting.append(given)
         self._store_when_due()
 
@@ -165,7 +167,7 @@ class _Given:
         waiting, self._waiting = self._waiting, []
         if waiting:
             try:
-                self._records.keep(self._model_name, waiting, replaces=self._replaces)
+                self._records.keep(self._model_name, waiting, replaces=self._options.asks_again)
             except BackendError as error:
                 log.warning("%d answers of %s were not kept: %s", len(waiting), self._model_name, error.message)
             self._asker.release(given.prompt_hash for given in waiting)

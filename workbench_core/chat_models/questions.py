@@ -38,6 +38,11 @@ def prompt_hashes(model: ChatModel, conversations: Sequence[Conversation], optio
     return hashes
 
 
+def wants_json(options: ChatOptions) -> bool:
+    """Whether the answers are to be JSON; with choices they are one of these."""
+    return bool(options.schema) and not options.choices
+
+
 def characters_of(conversation: Conversation) -> int:
     """The characters of all messages of a question; each picture counts like a text of `PICTURE_CHARACTERS`."""
     return sum(

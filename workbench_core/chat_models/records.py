@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from workbench_core import rows
 from workbench_core.chat_models.model import KeptAnswers, ModelSpeed
 from workbench_core.clock import Clock
+from workbench_core.metrics import parse_answer
 from workbench_core.ports import ChatAnswer, Row, Store, Value
 
 LOOKUP = 1_000  # questions in one lookup
@@ -22,6 +24,8 @@ _REPLACE = (
     "UPDATE SET answer = excluded.answer, is_repaired = excluded.is_repaired, tokens_in = excluded.tokens_in, "
     "tokens_out = excluded.tokens_out, latency_ms = excluded.latency_ms, answered_at = excluded.answered_at"
 )
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +44,41 @@ class AnswerRecords:
         self._store = store
         self._clock = clock
 
-    def lookup(self, hashes: Sequence[str]) -> Iterator[tuple[str, ChatAnswer]]:
-        """The kept answers among these questions, in their order; `id` of an answer is its hash."""
+    def lookup(self, hashes: Sequence[str], *, is_json: bool) -> Iterator[tuple[str, ChatAnswer]]:
+        """The kept answers among these questions, in their order; `id` of an answer is its hash.
+
+        `is_json`: the questions want JSON. A row that somebody damaged by hand is removed and told in the log, so that
+        its question is asked again and the new answer kept.
+        """
         for start in range(0, len(hashes), LOOKUP):
             chunk = hashes[start : start + LOOKUP]
-            found = self._store.query(
-                "SELECT prompt_hash, answer, is_repaired, tokens_in, tokens_out FROM model_answers "
-                "WHERE prompt_hash IN :hashes ORDER BY prompt_hash",
-                hashes=list(chunk),
-            )
-            kept = {rows.text(row, "prompt_hash"): _answer_from(row) for row in found}
+            kept, damaged = self._read(chunk, is_json=is_json)
+            if damaged:
+                log.warning(
+                    "%d damaged rows of kept answers are removed and asked for again: %s", len(damaged), damaged[:5]
+                )
+                self._store.execute(
+                    "DELETE FROM model_answers WHERE prompt_hash IN :hashes", touches="model_answers", hashes=damaged
+                )
             yield from ((prompt_hash, kept[prompt_hash]) for prompt_hash in chunk if prompt_hash in kept)
 
-    def known(self, hashes: Sequence[str]) -> set[str]:
-        """Which of these questions have a kept answer."""
+    def known(self, hashes: Sequence[str], *, is_json: bool) -> set[str]:
+        """Which of these questions have a kept answer that is not damaged; changes nothing."""
         known: set[str] = set()
         for start in range(0, len(hashes), LOOKUP):
-            found = self._store.query(
-                "SELECT prompt_hash FROM model_answers WHERE prompt_hash IN :hashes ORDER BY prompt_hash",
-                hashes=list(hashes[start : start + LOOKUP]),
-            )
-            known |= {rows.text(row, "prompt_hash") for row in found}
+            known |= self._read(hashes[start : start + LOOKUP], is_json=is_json)[0].keys()
         return known
+
+    def _read(self, hashes: Sequence[str], *, is_json: bool) -> tuple[dict[str, ChatAnswer], list[str]]:
+        """The kept answers by their hash, and the hashes of damaged rows."""
+        found = self._store.query(
+            "SELECT prompt_hash, answer, is_repaired, tokens_in, tokens_out FROM model_answers "
+            "WHERE prompt_hash IN :hashes ORDER BY prompt_hash",
+            hashes=list(hashes),
+        )
+        good = [row for row in found if not _is_damaged(row, is_json=is_json)]
+        kept = {rows.text(row, "prompt_hash"): _answer_from(row) for row in good}
+        return kept, [ref for row in found if (ref := rows.text(row, "prompt_hash")) not in kept]
 
     def keep(self, model_name: str, given: Sequence[GivenAnswer], *, replaces: bool) -> None:
         """Store answers in one statement; another process may store the same ones at this moment.
@@ -124,6 +141,25 @@ class AnswerRecords:
             )
             for row in found
         ]
+
+
+def is_answer(text: str, *, is_json: bool) -> bool:
+    """Whether a text is worth keeping: there is something in it, and it is JSON where that was asked for."""
+    if not is_json or not text.strip():
+        return bool(text.strip())
+    try:
+        parse_answer(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _is_damaged(row: Row, *, is_json: bool) -> bool:
+    """Whether a row is not what was kept: SQLite takes a value of any type in any column."""
+    answer, tokens = row["answer"], (row["tokens_in"], row["tokens_out"])
+    if not isinstance(answer, str) or not all(isinstance(count, int) for count in tokens):
+        return True
+    return not is_answer(answer, is_json=is_json)
 
 
 def _answer_from(row: Row) -> ChatAnswer:

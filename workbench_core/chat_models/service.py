@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from workbench_core.chat_models.keeping import KeepingModel
 from workbench_core.chat_models.model import CallEstimate, KeptAnswers, ModelSpeed, estimated
 from workbench_core.chat_models.picture_reading import PictureModel, PictureReader
-from workbench_core.chat_models.questions import prompt_hashes
+from workbench_core.chat_models.questions import prompt_hashes, wants_json
 from workbench_core.chat_models.records import AnswerRecords
 from workbench_core.clock import Clock
 from workbench_core.errors import NotFound
@@ -58,7 +58,7 @@ class ChatModels:
     def known(self, name: str, conversations: Sequence[Conversation], options: ChatOptions) -> int:
         """How many of these questions have a kept answer. Raises NotFound."""
         hashes = self._hashes(name, conversations, options)
-        known = self._records.known(list(dict.fromkeys(hashes)))
+        known = self._records.known(list(dict.fromkeys(hashes)), is_json=wants_json(options))
         return sum(prompt_hash in known for prompt_hash in hashes)
 
     def to_ask(self, name: str, conversations: Sequence[Conversation], options: ChatOptions) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ class ChatModels:
         first: dict[str, str] = {}
         for prompt_hash, conversation in zip(self._hashes(name, conversations, options), conversations, strict=True):
             first.setdefault(prompt_hash, conversation.id)
-        known = set() if options.asks_again else self._records.known(list(first))
+        known = set() if options.asks_again else self._records.known(list(first), is_json=wants_json(options))
         return tuple(asked for prompt_hash, asked in first.items() if prompt_hash not in known)
 
     def kept(self) -> list[KeptAnswers]:

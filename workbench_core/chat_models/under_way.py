@@ -1,4 +1,4 @@
-"""Questions that are under way to one model: who asks the same at the same time waits for that answer."""
+"""Questions that are under way to one model: a second thread that asks the same meanwhile waits for that answer."""
 
 from __future__ import annotations
 

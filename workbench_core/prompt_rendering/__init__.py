@@ -1,6 +1,6 @@
 """Rendering of prompts: Jinja templates over the values of one item, sandboxed and bounded in size and time."""
 
-from workbench_core.prompt_rendering.grammar import MAX_PROMPT, Fault, faults, placeholders
+from workbench_core.prompt_rendering.grammar import MAX_PROMPT, Fault, constant_lines, faults, placeholders
 from workbench_core.prompt_rendering.renderer import Renderer, text_of, texts_of
 from workbench_core.prompt_rendering.sandbox import (
     MAX_ITERATIONS,
@@ -21,6 +21,7 @@ __all__ = [
     "MAX_WORK",
     "Fault",
     "Renderer",
+    "constant_lines",
     "faults",
     "placeholders",
     "text_of",

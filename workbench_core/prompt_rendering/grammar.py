@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from workbench_core.prompt_rendering.sandbox import ENVIRONMENT, FILTERS, LOOP_A
 MAX_PROMPT = 50_000
 _MAX_DEPTH = 60
 _LOOP_DEPTH = 6
+_MARKS = re.compile("[{}]")
 _HINT = "Write {{ name }} for a value, {% if name %} … {% endif %} for a condition, {% for … %} for a loop."
 _REFUSED_STATEMENTS: dict[type[nodes.Node], str] = {
     nodes.Macro: "macro",
@@ -49,7 +51,7 @@ def placeholders(text: str) -> tuple[str, ...]:
 
     Raises Invalid with the line number for a malformed prompt.
     """
-    found, names = _examined(text)
+    found, names, _ = _examined(text)
     if found:
         raise Invalid(f"Line {found[0].line}: {found[0].message}", hint=_HINT)
     return names
@@ -60,26 +62,37 @@ def faults(text: str) -> tuple[Fault, ...]:
     return _examined(text)[0]
 
 
+def constant_lines(text: str) -> tuple[int, ...]:
+    """The lines with an expression that gives the same text for every row, such as `{{ 'a' * 9 }}`.
+
+    It names nothing, and no condition or loop around it does. A text in quotes that writes the marks of Jinja itself,
+    as `{{ '{{' }}` does, is the usual way to do so and left out; so is a prompt with faults.
+    """
+    return _examined(text)[2]
+
+
 def parsed(text: str) -> nodes.Template:
     """The syntax tree of a prompt without faults; a fresh one that the caller may change."""
     return ENVIRONMENT.parse(text)
 
 
 @lru_cache(maxsize=256)
-def _examined(text: str) -> tuple[tuple[Fault, ...], tuple[str, ...]]:
-    """Faults and placeholders; a list page asks for the same prompts again and again."""
+def _examined(text: str) -> tuple[tuple[Fault, ...], tuple[str, ...], tuple[int, ...]]:
+    """Faults, placeholders and the lines of constants; a list page asks for the same prompts again and again."""
     if len(text) > MAX_PROMPT:
-        return (Fault(1, f"The prompt is longer than {MAX_PROMPT:,} characters."),), ()
+        return (Fault(1, f"The prompt is longer than {MAX_PROMPT:,} characters."),), (), ()
     try:
         tree = parsed(text)
     except TemplateSyntaxError as error:
-        return (Fault(error.lineno, _sentence(error.message or "It cannot be read")),), ()
+        return (Fault(error.lineno, _sentence(error.message or "It cannot be read")),), (), ()
     except (RecursionError, ValueError):  # thousands of brackets, or of digits
-        return (Fault(1, "An expression is too long or too deeply nested."),), ()
+        return (Fault(1, "An expression is too long or too deeply nested."),), (), ()
     if deep := _too_deep(tree):
-        return (Fault(deep, "This is too deeply nested."),), ()
+        return (Fault(deep, "This is too deeply nested."),), (), ()
     found = tuple(sorted(_faults(tree), key=lambda fault: fault.line))
-    return found, () if found else _names(tree, text)
+    if found:
+        return found, (), ()
+    return (), _names(tree, text), tuple(dict.fromkeys(_constants(tree.body)))
 
 
 def _names(tree: nodes.Template, text: str) -> tuple[str, ...]:
@@ -87,6 +100,29 @@ def _names(tree: nodes.Template, text: str) -> tuple[str, ...]:
     wanted = meta.find_undeclared_variables(tree)
     written = (value for _, kind, value in ENVIRONMENT.lex(text) if kind == "name" and value in wanted)
     return tuple(dict.fromkeys(written))
+
+
+def _constants(statements: Iterable[nodes.Node]) -> Iterator[int]:
+    """The lines of expressions without a name, where nothing that has one decides whether they are written."""
+    for statement in statements:
+        if isinstance(statement, nodes.Output):
+            yield from (piece.lineno for piece in statement.nodes if _is_constant(piece))
+        elif isinstance(statement, nodes.With):
+            yield from _constants(statement.body)
+        elif isinstance(statement, nodes.If) and not _has_name(statement.test):
+            yield from _constants((*statement.body, *statement.elif_, *statement.else_))
+        elif isinstance(statement, nodes.For) and not _has_name(statement.iter):
+            yield from _constants((*statement.body, *statement.else_))
+
+
+def _is_constant(piece: nodes.Node) -> bool:
+    if isinstance(piece, nodes.TemplateData) or _has_name(piece):
+        return False
+    return not (isinstance(piece, nodes.Const) and isinstance(piece.value, str) and _MARKS.search(piece.value))
+
+
+def _has_name(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Name) or node.find(nodes.Name) is not None
 
 
 def _too_deep(tree: nodes.Template) -> int:

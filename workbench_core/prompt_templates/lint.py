@@ -112,6 +112,9 @@ def _prompt_problems(draft: TemplateDraft) -> Iterator[Problem]:
         yield Problem("user_prompt", "The user prompt is empty.")
     elif not faults and not prompt_rendering.placeholders(draft.user_prompt):
         yield Problem("user_prompt", "The user prompt has no placeholder, so every item would get the same text.")
+    for field, text in prompts.items():
+        for line in prompt_rendering.constant_lines(text):
+            yield Problem(field, "This gives the same text for every row: it names no placeholder.", line, True)
 
 
 def _input_problems(draft: TemplateDraft) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from workbench_core.errors import Invalid
-from workbench_core.ports import Lake
+from workbench_core.ports import Lake, Selection
 from workbench_core.prompt_rendering import Renderer
 from workbench_core.prompt_templates.row_values import RowValues, row_values, with_pictures
 from workbench_core.prompt_templates.template import RenderedItem, TemplateDraft
@@ -18,18 +18,25 @@ if TYPE_CHECKING:
 
 
 def rendered_rows(
-    lake: Lake, sheet: Sheet, drafts: Sequence[TemplateDraft], mapping: Mapping[str, str], *, limit: int
+    lake: Lake,
+    sheet: Sheet,
+    drafts: Sequence[TemplateDraft],
+    mapping: Mapping[str, str],
+    *,
+    selection: Selection,
+    limit: int,
 ) -> list[list[RenderedItem]]:
-    """The same rows for each template; an item that cannot be rendered says why.
+    """The first rows of a selection of the sheet for each template; an item that cannot be rendered says why.
 
-    Raises Invalid for a malformed prompt or a column that the source does not have.
+    Rows without an identifier are no items, and of rows that repeat one only the first is taken: a generation refuses
+    such a sheet. Raises Invalid for a malformed prompt or a column that the source does not have.
     """
     chosen = {name: column for name, column in mapping.items() if column}
     known = {column.name for column in lake.columns(sheet.relation)}
     if unknown := sorted(set(chosen.values()) - known):
         raise Invalid(f"“{sheet.name}” has no column {', '.join(unknown)}.", hint="Map the placeholder again.")
     columns = tuple(dict.fromkeys(chosen.values())) or (sheet.item_id_column,)
-    page = lake.page(sheet.selection(), columns=columns, limit=limit)
+    page = lake.page(selection, columns=columns, limit=limit).drop_duplicates("item_ref")
     values = row_values(page, chosen, PictureFiles(lake, sheet))
     references = [str(reference) for reference in page["item_ref"].tolist()]
     return [_rendered(draft, references, values) for draft in drafts]

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from workbench_core.clock import Clock, new_id
+from workbench_core.data_quality import Quarantine
 from workbench_core.errors import AlreadyExists, Conflict, Invalid, NotFound
 from workbench_core.history import History
 from workbench_core.permissions import Action, Permissions
@@ -54,6 +55,7 @@ class PromptTemplates:
         self._permissions = permissions
         self._clock = clock
         self._lake = lake
+        self._quarantine = Quarantine(store)
         self._chat_models = chat_models
 
     # --- write -----------------------------------------------------------------------------------------------------
@@ -176,6 +178,7 @@ class PromptTemplates:
     ) -> list[RenderedItem]:
         """Render the first rows of a sheet; an item that cannot be rendered says why (TP-10).
 
+        They are the rows that a generation would take: items that were set aside for their quality are left out.
         `mapping` gives the column of each placeholder. Raises NotFound for the sheet, Invalid for a malformed prompt
         or a column that the source does not have.
         """
@@ -185,7 +188,9 @@ class PromptTemplates:
         self, drafts: Sequence[TemplateDraft], sheet_id: str, mapping: Mapping[str, str], *, limit: int = 3
     ) -> list[list[RenderedItem]]:
         """The same rows as `preview`, for each of these templates."""
-        return rendered_rows(self._lake, self._sheets.get(sheet_id), drafts, mapping, limit=limit)
+        sheet = self._sheets.get(sheet_id)
+        selection = self._quarantine.without(sheet.selection(), sheet_id)
+        return rendered_rows(self._lake, sheet, drafts, mapping, selection=selection, limit=limit)
 
     # --- files -----------------------------------------------------------------------------------------------------
 

@@ -33,8 +33,9 @@ class Trial:
 class TrialAnswer:
     """What one trial gave for one row: the answer with its faults, or `error` as a sentence.
 
-    `trial` is its place among the trials. `cost` is None when the model has no price, and 0 for an answer that was kept
-    from earlier. `known_answer` is the canonical label of the row, empty without one.
+    `trial` is its place among the trials. `cost` is None when the model has no price and only then; it is 0 for an
+    answer that was kept from earlier, and for a row that was never asked. `known_answer` is the canonical label of the
+    row, empty without one.
     """
 
     trial: int
@@ -68,7 +69,9 @@ class TrialAnswer:
 class TrialSummary:
     """One trial in numbers: `valid` of `rows` follow the template, `agreeing` of `known` are what people said.
 
-    The latency is that of rows with an answer, None without any; `cost` is None when the model has no price.
+    The latency is that of the answers that were asked for now: None when all were kept from earlier, or none came. The
+    tokens and the `cost` are those of all rows, also of those whose answer failed; `cost` is None when the model has no
+    price, and 0 when nothing had to be paid.
     """
 
     trial: int
@@ -110,7 +113,8 @@ class TemplateTrials:
     ) -> Iterator[TrialAnswer]:
         """Answer the first rows of a sheet with each trial, in the order of completion within a trial.
 
-        A row that cannot be rendered or answered says why. Raises at once NotPermitted, NotFound for sheet or model,
+        Items that were set aside for their quality are left out, as a generation leaves them out. A row that
+        cannot be rendered or answered says why. Raises at once NotPermitted, NotFound for sheet or model,
         Invalid for a malformed prompt, an unknown column, or more than ten rows or six trials.
         """
         self._permissions.check(by, Action.EDIT_TEMPLATES)
@@ -147,8 +151,8 @@ class TemplateTrials:
             asked = {item.item_ref: item for item in items if not item.error}
             for item in items:
                 if item.error:
-                    known_answer = labels.get(item.item_ref, "")
-                    yield TrialAnswer(number, item.item_ref, error=item.error, known_answer=known_answer)
+                    never_asked = ChatAnswer(item.item_ref, None, item.error)
+                    yield _trial_answer(number, trial, model, item, never_asked, labels.get(item.item_ref, ""))
             for answer in _asked(trial, model, list(asked.values()), cancelled=cancelled):
                 yield _trial_answer(number, trial, model, asked[answer.id], answer, labels.get(answer.id, ""))
             if cancelled():
@@ -195,16 +199,16 @@ def _trial_answer(
 
 
 def _summary(trial: int, answers: Sequence[TrialAnswer]) -> TrialSummary:
-    answered = [answer for answer in answers if not answer.error]
-    costs = [answer.cost for answer in answered if answer.cost is not None]
+    latencies = [answer.latency_ms for answer in answers if not answer.error and not answer.is_kept]
+    costs = [answer.cost for answer in answers if answer.cost is not None]
     return TrialSummary(
         trial=trial,
         rows=len(answers),
         valid=sum(answer.is_valid for answer in answers),
         agreeing=sum(answer.agrees is True for answer in answers),
         known=sum(bool(answer.known_answer) for answer in answers),
-        median_latency_ms=median(answer.latency_ms for answer in answered) if answered else None,
-        tokens_in=sum(answer.tokens_in for answer in answered),
-        tokens_out=sum(answer.tokens_out for answer in answered),
+        median_latency_ms=median(latencies) if latencies else None,
+        tokens_in=sum(answer.tokens_in for answer in answers),
+        tokens_out=sum(answer.tokens_out for answer in answers),
         cost=sum(costs) if costs else None,
     )

@@ -17,6 +17,7 @@ from workbench_core.training_sheets.model import (
     TrainingSheet,
     TrainingSheetStatus,
 )
+from workbench_core.training_sheets.replaced_answers import ReplacedAnswer
 from workbench_core.training_sheets.service import TrainingSheets
 from workbench_core.training_sheets.spending import Spending, money
 
@@ -32,6 +33,7 @@ __all__ = [
     "BatchOutcome",
     "GenerationRequest",
     "Preflight",
+    "ReplacedAnswer",
     "Spending",
     "TrainingSheet",
     "TrainingSheetStatus",

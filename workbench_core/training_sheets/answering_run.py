@@ -22,11 +22,11 @@ from workbench_core.training_sheets.answering import (
 from workbench_core.training_sheets.answering_items import Questions, options_of, questions
 from workbench_core.training_sheets.answering_records import AnsweringRecords
 from workbench_core.training_sheets.asking import Asking, Piece, Work
-from workbench_core.training_sheets.generation import LOOKUP, NOTHING, OWN_RUN
+from workbench_core.training_sheets.generation import LOOKUP
 from workbench_core.training_sheets.model import TrainingSheet
 from workbench_core.training_sheets.pair_changes import Origin, PairChanges, Target
-from workbench_core.training_sheets.records import TrainingSheetRecords
-from workbench_core.training_sheets.spending import ADD_SPENDING, Spending
+from workbench_core.training_sheets.records import OWN_RUN, TrainingSheetRecords
+from workbench_core.training_sheets.spending import ADD_SPENDING, NOTHING, Spending
 from workbench_core.usage import UsageRules
 
 

@@ -37,7 +37,7 @@ from workbench_core.training_sheets.model import (
     few_shots_json,
 )
 from workbench_core.training_sheets.records import TrainingSheetRecords
-from workbench_core.training_sheets.spending import check_room, checked_allowance
+from workbench_core.training_sheets.spending import check_room, checked_allowance, limit_from_now_on
 
 
 class Answerings:
@@ -124,8 +124,8 @@ class Answerings:
     ) -> Run:
         """Ask again about the pairs that a model gave no answer for, within what is left of the sheet's limits.
 
-        A budget or limit that is given becomes the training sheet's. Raises Conflict without any such pair, or while a
-        limit is used up; Invalid for what is no limit.
+        A budget or limit that is given becomes the training sheet's, 0 lifts it. Raises Conflict without any such pair,
+        or while a limit is used up; Invalid for what is no limit.
         """
         self._permissions.check(by, Action.GENERATE)
         training_sheet = self._training_sheets.get(training_sheet_id)
@@ -138,8 +138,8 @@ class Answerings:
         request = AnswerRequest(pair_ids=failed, overwrite=True)
         allowance = checked_allowance(
             self._model(training_sheet, None, request),
-            training_sheet.budget if budget is None else budget,
-            training_sheet.call_limit if call_limit is None else call_limit,
+            limit_from_now_on(training_sheet.budget, budget),
+            limit_from_now_on(training_sheet.call_limit, call_limit),
         )
         if used_up := allowance.used_up(training_sheet.spent):
             hint = "Raise it, or generate the missing answers with a budget of their own."
@@ -171,13 +171,13 @@ class Answerings:
         return self._end(training_sheet_id, "cancel", by=by, error=f"Cancelled by {by}")
 
     def resume(self, training_sheet_id: str, *, by: str, budget: float | None, call_limit: int | None) -> Answering:
-        """Go on with the pairs that still wait."""
+        """Go on with the pairs that still wait, within other limits when they are given; 0 lifts one."""
         self._permissions.check(by, Action.GENERATE)
         training_sheet, answering = self._training_sheets.get(training_sheet_id), self._get(training_sheet_id)
         _check_in_review(training_sheet)
         self.check_idle(training_sheet)
-        budget = answering.request.budget if budget is None else budget
-        call_limit = answering.request.call_limit if call_limit is None else call_limit
+        budget = limit_from_now_on(answering.request.budget, budget)
+        call_limit = limit_from_now_on(answering.request.call_limit, call_limit)
         if budget is not None or call_limit is not None:
             model = self._chat_models.get(answering.model_name)
             check_room(checked_allowance(model, budget, call_limit), answering.spent)

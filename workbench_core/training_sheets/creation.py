@@ -74,6 +74,7 @@ class Creation:
             "status": TrainingSheetStatus.GENERATING.value,
             "selected_items": found.selected,
             "left_out_items": found.left_out,
+            "unlabelled_items": found.unlabelled,
             "created_by": by,
             "created_at": now,
             "updated_by": by,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ from workbench_core.errors import NotFound, WorkbenchError
 from workbench_core.history import History
 from workbench_core.ports import ChatModel, Conversation, Lake, Selection, Store
 from workbench_core.prompt_rendering import Renderer
-from workbench_core.prompt_templates import AnswerSource
 from workbench_core.runs import RunContext, Runs, RunStopped
 from workbench_core.sheets import Sheet, Sheets
 from workbench_core.sheets.picture_files import PictureFiles
@@ -23,18 +22,14 @@ from workbench_core.training_sheets.ahead import made_ahead
 from workbench_core.training_sheets.asking import Asking, Piece, Work
 from workbench_core.training_sheets.batches import Batch, Batches
 from workbench_core.training_sheets.continuing import check_active
+from workbench_core.training_sheets.endings import Endings
 from workbench_core.training_sheets.examples import with_examples
 from workbench_core.training_sheets.growth import Growth
 from workbench_core.training_sheets.item_columns import ItemColumns, gathered, item_columns, render_item_columns
 from workbench_core.training_sheets.items import Item, columns_of, render_items
-from workbench_core.training_sheets.model import (
-    LIFECYCLE,
-    TrainingSheet,
-    TrainingSheetStatus,
-    asks_model,
-    reads_column,
-)
-from workbench_core.training_sheets.spending import ADD_SPENDING, Spending
+from workbench_core.training_sheets.model import TrainingSheet, TrainingSheetStatus, asks_model, reads_column
+from workbench_core.training_sheets.records import TrainingSheetRecords
+from workbench_core.training_sheets.spending import NOTHING
 from workbench_core.training_sheets.warehouse import WarehouseAnswers, WarehousePlan
 
 if TYPE_CHECKING:
@@ -44,8 +39,6 @@ FRAME = 2_000  # rows that are read and rendered together
 BATCH = 4_000  # items of one transaction when no model is asked
 BATCH_CHARACTERS = 15_000_000  # of their messages: three batches and what they are stored as are held at a time
 LOOKUP = 500  # items whose labels are looked up together when a model answers the others
-NOTHING = Spending()
-OWN_RUN = "EXISTS (SELECT 1 FROM runs WHERE runs.id = :run AND runs.status = 'running' AND runs.worker = :worker)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,19 +80,20 @@ class Generation:
         clock: Clock,
         growth: Growth,
         warehouse: WarehouseAnswers,
-        load: Callable[[str], TrainingSheet],
+        records: TrainingSheetRecords,
     ) -> None:
         self._warehouse = warehouse
+        self._records = records
         self._store = store
         self._lake = lake
         self._sheets = sheets
         self._labels = labels
         self._chat_models = chat_models
-        self._runs = runs
-        self._history = history
         self._clock = clock
         self._growth = growth
-        self._load = load
+        self._endings = Endings(
+            store, lake=lake, records=records, growth=growth, runs=runs, history=history, clock=clock
+        )
 
     def handle(self, context: RunContext) -> None:
         """Make the missing pairs of the training sheet that a run is about; nothing twice, nothing left out.
@@ -107,7 +101,7 @@ class Generation:
         Raises RunStopped at a border when the run must end, and what made the generation fail, after the training
         sheet was marked failed.
         """
-        training_sheet = self._load(context.subject_id)
+        training_sheet = self._records.get(context.subject_id)
         if training_sheet.status is not TrainingSheetStatus.GENERATING:
             return  # the process died between the last batch and the end of the run
         try:
@@ -115,17 +109,17 @@ class Generation:
             progress = _Progress(plan.start)
             used_up = self._work(plan, progress)
             if used_up:
-                self._pause(plan, progress, used_up)
+                self._endings.pause(training_sheet, context, used_up, position=progress.position)
                 raise RunStopped
-            self._finish(plan)
+            self._endings.finish(training_sheet, context, plan.selection)
             self._warehouse.forget(training_sheet)
         except RunStopped:
             raise
         except WorkbenchError as error:
-            self._fail(training_sheet, context, f"{error.message} {error.hint}".strip())
+            self._endings.fail(training_sheet, context, f"{error.message} {error.hint}".strip())
             raise
         except Exception as error:
-            self._fail(training_sheet, context, f"Unexpected: {error} (see the log)")
+            self._endings.fail(training_sheet, context, f"Unexpected: {error} (see the log)")
             raise
 
     # --- the items ---------------------------------------------------------------------------------------------------
@@ -156,13 +150,15 @@ class Generation:
         known = self._growth.known(training_sheet.id) if is_growing else frozenset()
         labelled = self._growth.labelled(training_sheet) if is_growing else None
         left, last_item = training_sheet.selected_items - plan.start, plan.after
+        if left <= 0:
+            return
         for frame in self._lake.batches(plan.selection, columns=plan.columns, size=FRAME, after=plan.after):
-            if left <= 0:
-                return
             fresh = _fresh(frame, last_item, known, labelled)[:left]
             if len(fresh):
                 left, last_item = left - len(fresh), str(fresh["item_ref"].iloc[-1])
                 yield fresh
+            if left <= 0:
+                return  # without another look at the source, which may have gone
 
     def _rendered(self, plan: _Plan, frame: pd.DataFrame) -> list[Item]:
         """The items of rows, with their examples."""
@@ -278,7 +274,7 @@ class Generation:
     def _store_batch(self, plan: _Plan, progress: _Progress, batch: Batch) -> None:
         """Store prepared pairs with reuse counts and progress. Raises RunStopped when the sheet was cancelled."""
         with self._store.transaction():
-            self._hold(plan.context, NOTHING)
+            self._records.hold_run(plan.context, NOTHING)
             plan.batches.store(batch)
             self._report(plan, progress.position + len(batch.items) - plan.start)
         progress.position += len(batch.items)
@@ -290,7 +286,7 @@ class Generation:
         """
         try:
             with self._store.transaction():
-                self._hold(plan.context, piece.spent)
+                self._records.hold_run(plan.context, piece.spent)
                 if piece.subjects:
                     plan.batches.store_new(
                         plan.batches.make(item_columns(piece.subjects), progress.position + 1, piece.answers)
@@ -298,12 +294,7 @@ class Generation:
                 self._report(plan, progress.position + len(piece.subjects) - plan.start)
         except RunStopped:
             progress.is_over = True  # the model ends what it works on, which is counted too
-            self._store.execute(
-                f"UPDATE training_sheets SET {ADD_SPENDING} WHERE id = :id",
-                touches="training_sheets",
-                id=plan.training_sheet.id,
-                **piece.spent.parameters(),
-            )
+            self._records.pay(plan.training_sheet.id, piece.spent)
         else:
             progress.position += len(piece.subjects)
 
@@ -313,25 +304,6 @@ class Generation:
         so_far, total = run.done + done, run.total
         plan.context.report(so_far, total, f"{so_far:,} of {total:,} items")
 
-    def _hold(self, context: RunContext, spent: Spending) -> None:
-        """Keep others from changing the training sheet until the piece is stored, and count what it cost.
-
-        Raises RunStopped when it is not generating any more, or another worker has taken over the run.
-        """
-        held = self._store.execute(
-            f"UPDATE training_sheets SET updated_at = :now, {ADD_SPENDING} "
-            f"WHERE id = :id AND status = :status AND {OWN_RUN}",
-            touches="training_sheets",
-            now=self._clock(),
-            id=context.subject_id,
-            status=TrainingSheetStatus.GENERATING.value,
-            run=context.run.id,
-            worker=context.run.worker,
-            **spent.parameters(),
-        )
-        if not held:
-            raise RunStopped
-
     def _last_pair(self, training_sheet_id: str) -> tuple[int, str]:
         found = self._store.query(
             "SELECT sequence_number, item_ref FROM pairs WHERE training_sheet_id = :sheet "
@@ -339,73 +311,6 @@ class Generation:
             sheet=training_sheet_id,
         )
         return (rows.whole(found[0], "sequence_number"), rows.text(found[0], "item_ref")) if found else (0, "")
-
-    # --- the end -----------------------------------------------------------------------------------------------------
-
-    def _pause(self, plan: _Plan, progress: _Progress, used_up: str) -> None:
-        """Wait for a person to raise the limit."""
-        training_sheet, by = plan.training_sheet, plan.context.by
-        done, total = progress.position, training_sheet.selected_items
-        reason = f"{used_up} is used up: {done:,} of {total:,} items are done."
-        with self._store.transaction():
-            self._hold(plan.context, NOTHING)
-            self._store.execute(
-                "UPDATE training_sheets SET pause_reason = :reason, paused_by = '', row_version = row_version + 1 "
-                "WHERE id = :id AND pause_reason = ''",
-                touches="training_sheets",
-                reason=reason,
-                id=training_sheet.id,
-            )
-            self._runs.cancel(plan.context.run.id, by=by, message=reason)
-            self._history.add("training_sheet", training_sheet.id, "pause", by=by, note=reason)
-
-    def _finish(self, plan: _Plan) -> None:
-        """Open the review; items without a pair are counted as left out where the row limit really cut them off."""
-        training_sheet, now, items = plan.training_sheet, self._clock(), self._lake.count(plan.selection)
-        is_labelled = training_sheet.answer_source is AnswerSource.CANONICAL
-        missing = self._growth.missing(training_sheet) if is_labelled else None
-        worked_on = 0 if training_sheet.options.appends else training_sheet.selected_items
-        with self._store.transaction():
-            self._hold(plan.context, NOTHING)
-            found = self._store.query(
-                "SELECT COUNT(*) AS pairs FROM pairs WHERE training_sheet_id = :id", id=training_sheet.id
-            )
-            pairs = rows.whole(found[0], "pairs")
-            left = max(0, items - pairs) if missing is None else missing.new
-            self._store.execute(
-                "UPDATE training_sheets SET status = :status, error = '', pause_reason = '', paused_by = '', "
-                "selected_items = :selected, left_out_items = :left_out, unlabelled_items = :unlabelled, "
-                "completed_at = :now, updated_at = :now, row_version = row_version + 1 WHERE id = :id",
-                touches="training_sheets",
-                status=TrainingSheetStatus.REVIEW.value,
-                selected=max(pairs, min(items, training_sheet.row_limit)),
-                left_out=left if max(pairs, worked_on) >= training_sheet.row_limit else 0,
-                unlabelled=0 if missing is None else missing.unlabelled,
-                now=now,
-                id=training_sheet.id,
-            )
-            self._history.add("training_sheet", training_sheet.id, "finish", by=plan.context.by, pairs=pairs)
-
-    def _fail(self, training_sheet: TrainingSheet, context: RunContext, error: str) -> None:
-        """Keep the error; a training sheet that new items were added to goes back to its review with those it has."""
-        action = "fail_append" if training_sheet.options.appends else "fail"
-        selected = "(SELECT MAX(sequence_number) FROM pairs WHERE training_sheet_id = :id)"
-        with self._store.transaction():
-            failed = self._store.execute(
-                "UPDATE training_sheets SET status = :status, error = :error, pause_reason = '', paused_by = '', "
-                f"selected_items = {selected if action == 'fail_append' else 'selected_items'}, "
-                f"updated_at = :now, row_version = row_version + 1 WHERE id = :id AND status = :was AND {OWN_RUN}",
-                touches="training_sheets",
-                status=str(LIFECYCLE.next(TrainingSheetStatus.GENERATING, action)),
-                was=TrainingSheetStatus.GENERATING.value,
-                error=error,
-                now=self._clock(),
-                id=context.subject_id,
-                run=context.run.id,
-                worker=context.run.worker,
-            )
-            if failed:
-                self._history.add("training_sheet", context.subject_id, action, by=context.by, error=error)
 
 
 def _fresh(

@@ -17,10 +17,14 @@ _BATCH = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Items without a pair: `new` ones can get one, `unlabelled` ones not, as canonical labels alone answer."""
+    """Items without a pair: `new` ones can get one, `unlabelled` ones not, as canonical labels alone answer.
+
+    `items` are all that the source has now, each counted once.
+    """
 
     new: int
     unlabelled: int = 0
+    items: int = 0
 
 
 class Growth:
@@ -59,9 +63,12 @@ class Growth:
         """How many items have no pair, in one pass over the identifiers."""
         sheet = self._sheets.get(training_sheet.sheet_id)
         selection, known = self.selection(training_sheet, sheet), self.known(training_sheet.id)
-        labelled, new, unlabelled = self.labelled(training_sheet), 0, 0
+        labelled, new, unlabelled, items, last = self.labelled(training_sheet), 0, 0, 0, ""
         for frame in self._lake.batches(selection, columns=(sheet.item_id_column,), size=_BATCH):
-            refs = set(frame["item_ref"].astype(str)) - known
+            every = frame["item_ref"].astype(str).tolist()
+            refs = set(every) - {last}  # items that repeat themselves are neighbours
+            items, last = items + len(refs), every[-1] if every else last
+            refs -= known
             taken = refs if labelled is None else refs & labelled
             new, unlabelled = new + len(taken), unlabelled + len(refs) - len(taken)
-        return Missing(new, unlabelled)
+        return Missing(new, unlabelled, items)

@@ -23,7 +23,8 @@ COLUMNS = (
     "id, name, description, sheet_id, prompt_template_id, template_version, template_snapshot, label_type, mapping, "
     "answer_source, answer_column, filter, row_limit, model_title, model_name, generation_options, is_test, is_demo, "
     "status, error, selected_items, left_out_items, unlabelled_items, row_version, created_by, created_at, "
-    f"completed_at, updated_by, updated_at, {SPENDING_COLUMNS}, budget, call_limit, pause_reason, paused_by"
+    f"completed_at, updated_by, updated_at, {SPENDING_COLUMNS}, budget, call_limit, pause_reason, paused_by, "
+    "cancelled_by, reviewed_by, reviewed_at"
 )
 _ASKING = frozenset({AnswerSource.AI_GENERATED, AnswerSource.HYBRID})
 _COLUMN = frozenset({AnswerSource.EXISTING_COLUMN, AnswerSource.HYBRID})
@@ -211,7 +212,10 @@ class GenerationOptions:
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What became of one request of a batch: its training sheet, or why there is none."""
+    """What became of one request of a batch: its training sheet, or why there is none.
+
+    The budget and the call limit of the request are those of this one training sheet, not shares of the batch's.
+    """
 
     request: GenerationRequest
     training_sheet: TrainingSheet | None
@@ -223,7 +227,9 @@ class TrainingSheet:
     """A training sheet as it is stored, with its pairs counted.
 
     `left_out_items` lie above the row limit; `unlabelled_items` have no canonical label, where nothing else answers.
-    `pause_reason` is empty when it is not paused, `paused_by` also when a limit paused it.
+    `pause_reason` is empty when it is not paused, `paused_by` also when a limit paused it. `cancelled_by` is who
+    cancelled its generation, until something else became of it. `reviewed_by` closed its review, or rejected the whole,
+    at `reviewed_at`; while the review is open nobody did.
     """
 
     id: str
@@ -261,6 +267,9 @@ class TrainingSheet:
     call_limit: int | None = None
     pause_reason: str = ""
     paused_by: str = ""
+    cancelled_by: str = ""
+    reviewed_by: str = ""
+    reviewed_at: datetime | None = None
 
     @property
     def is_paused(self) -> bool:
@@ -322,6 +331,9 @@ def training_sheet_from(row: Row, counts: PairCounts) -> TrainingSheet:
         call_limit=rows.whole_or_none(row, "call_limit"),
         pause_reason=rows.text(row, "pause_reason"),
         paused_by=rows.text(row, "paused_by"),
+        cancelled_by=rows.text(row, "cancelled_by"),
+        reviewed_by=rows.text(row, "reviewed_by"),
+        reviewed_at=rows.time_or_none(row, "reviewed_at"),
     )
 
 

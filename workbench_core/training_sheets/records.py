@@ -8,6 +8,7 @@ from workbench_core.errors import ChangedByOthers, NotFound
 from workbench_core.history import History
 from workbench_core.pairs import Pairs
 from workbench_core.ports import Store
+from workbench_core.runs import RunContext, RunStopped
 from workbench_core.training_sheets.model import (
     COLUMNS,
     LIFECYCLE,
@@ -22,6 +23,14 @@ _MATCHES = (
     "status IN :statuses AND (:sheet = '' OR sheet_id = :sheet) "
     "AND LOWER(name || ' ' || description || ' ' || label_type) LIKE LOWER(:pattern) ESCAPE '!'"
 )
+OWN_RUN = "EXISTS (SELECT 1 FROM runs WHERE runs.id = :run AND runs.status = 'running' AND runs.worker = :worker)"
+_CANCELS = frozenset({"cancel", "cancel_append"})
+_ENDS_REVIEW = "reviewed_by = :by, reviewed_at = :now, "
+_REVIEWED = {
+    "close_review": _ENDS_REVIEW,
+    "reject": _ENDS_REVIEW,
+    "reopen": "reviewed_by = '', reviewed_at = NULL, ",
+}
 
 
 class TrainingSheetRecords:
@@ -95,13 +104,15 @@ class TrainingSheetRecords:
         to = LIFECYCLE.next(training_sheet.stage, action, subject=f"“{training_sheet.name}”")
         changed = self._store.execute(
             "UPDATE training_sheets SET status = :to, error = :error, pause_reason = :reason, paused_by = :paused_by, "
-            "updated_by = :by, updated_at = :now, row_version = row_version + 1 "
+            f"cancelled_by = :cancelled_by, {_REVIEWED.get(action, '')}updated_by = :by, updated_at = :now, "
+            "row_version = row_version + 1 "
             "WHERE id = :id AND status = :was AND pause_reason = :was_paused",
             touches="training_sheets",
             to=TrainingSheetStatus.GENERATING.value if to == PAUSED else str(to),
             error=error,
             reason=pause_reason,
             paused_by=by if pause_reason else "",
+            cancelled_by=by if action in _CANCELS else "",
             was=training_sheet.status.value,
             was_paused=training_sheet.pause_reason,
             by=by,
@@ -141,6 +152,34 @@ class TrainingSheetRecords:
         )
         if not held:
             raise _changed(training_sheet)
+
+    def hold_run(self, context: RunContext, spent: Spending) -> None:
+        """Keep others from changing the training sheet of a run until the transaction ends, and count what it cost.
+
+        Raises RunStopped when it is not generating any more, or another worker has taken over the run.
+        """
+        held = self._store.execute(
+            f"UPDATE training_sheets SET updated_at = :now, {ADD_SPENDING} "
+            f"WHERE id = :id AND status = :status AND {OWN_RUN}",
+            touches="training_sheets",
+            now=self._clock(),
+            id=context.subject_id,
+            status=TrainingSheetStatus.GENERATING.value,
+            run=context.run.id,
+            worker=context.run.worker,
+            **spent.parameters(),
+        )
+        if not held:
+            raise RunStopped
+
+    def pay(self, training_sheet_id: str, spent: Spending) -> None:
+        """Count what was spent, whatever became of the training sheet meanwhile."""
+        self._store.execute(
+            f"UPDATE training_sheets SET {ADD_SPENDING} WHERE id = :id",
+            touches="training_sheets",
+            id=training_sheet_id,
+            **spent.parameters(),
+        )
 
     def set_limits(self, training_sheet_id: str, budget: float | None, call_limit: int | None) -> None:
         """Give a training sheet other limits."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import replace
 
 from workbench_core.canonical_labels import CanonicalLabels
 from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock
 from workbench_core.data_quality import Quarantine
-from workbench_core.errors import Conflict, Invalid, NotPermitted, WorkbenchError
+from workbench_core.errors import Conflict, Invalid, WorkbenchError
 from workbench_core.history import History
 from workbench_core.pairs import Pairs
 from workbench_core.permissions import Action, Permissions
@@ -33,10 +33,10 @@ from workbench_core.training_sheets.model import (
 )
 from workbench_core.training_sheets.preflight import PreflightCheck
 from workbench_core.training_sheets.records import TrainingSheetRecords
+from workbench_core.training_sheets.replaced_answers import ReplacedAnswer, replaced_answers
+from workbench_core.training_sheets.rights import REVIEWED, Rights
+from workbench_core.training_sheets.steering import RUN_KIND, Steering
 from workbench_core.training_sheets.warehouse import WarehouseAnswers
-
-RUN_KIND = "generate"
-_REVIEWED = frozenset({"close_review", "reject", "reopen"})
 
 
 class TrainingSheets:
@@ -75,9 +75,14 @@ class TrainingSheets:
         self._growth = Growth(store, lake, sheets, quarantine)
         self._check = PreflightCheck(lake, sheets, templates, labels, chat_models, quarantine, store)
         self._warehouse = WarehouseAnswers(bulk_answers)
+        self._rights = Rights(permissions, self.run_of)
+        self._steering = Steering(
+            store, records=self._records, runs=runs, history=history, rights=self._rights,
+            continuing=self._continuing, warehouse=self._warehouse,
+        )  # fmt: skip
         self._generation = Generation(
             store, lake=lake, sheets=sheets, labels=labels, chat_models=chat_models, runs=runs, history=history,
-            clock=clock, growth=self._growth, warehouse=self._warehouse, load=self.get,
+            clock=clock, growth=self._growth, warehouse=self._warehouse, records=self._records,
         )  # fmt: skip
         self._answerings = Answerings(
             store, records=self._records, sheets=sheets, templates=templates, labels=labels, chat_models=chat_models,
@@ -129,7 +134,8 @@ class TrainingSheets:
     def generate_many(self, requests: Sequence[GenerationRequest], *, by: str) -> list[BatchOutcome]:
         """Start several generations, one after another; one with problems does not keep the others from starting.
 
-        Raises NotPermitted before the first.
+        Budget and call limit of a request hold for its own training sheet: together the generations may spend as much
+        as all their budgets. Raises NotPermitted before the first.
         """
         self._permissions.check(by, Action.GENERATE)
         outcomes = []
@@ -148,17 +154,22 @@ class TrainingSheets:
 
     def run_of(self, training_sheet_id: str) -> Run | None:
         """The newest generation run of a training sheet."""
-        return self._runs.latest(RUN_KIND, training_sheet_id)
+        return self._steering.run_of(training_sheet_id)
+
+    def refusal(self, training_sheet: TrainingSheet, action: str, *, by: str) -> str:
+        """Why this person may not do this with it, in the words of the error; empty when they may (spec 2.5).
+
+        It says nothing about whether its status allows the action: `TrainingSheet.actions` does. Raises Invalid for
+        what is no action of a person.
+        """
+        return self._rights.refusal(training_sheet, action, by=by)
 
     def pause(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
         """Let a generation wait at the next batch border; answers that arrived are kept.
 
         The person who began it and data stewards may. Raises InvalidTransition, NotPermitted.
         """
-        training_sheet = self._steered(training_sheet_id, "pause", by=by)
-        with self._store.transaction():
-            self._records.move(training_sheet, "pause", by=by, pause_reason=f"Paused by {by}")
-            self._end_run(training_sheet_id, by=by, message=f"Paused by {by}")
+        self._steering.pause(training_sheet_id, by=by)
         return self.get(training_sheet_id)
 
     def cancel(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
@@ -167,16 +178,7 @@ class TrainingSheets:
         One that adds new items leads back to the review: what was reviewed before must not wait for it. The person who
         began it and data stewards may. Raises InvalidTransition, NotPermitted.
         """
-        training_sheet = self._steered(training_sheet_id, "cancel", by=by)
-        with self._store.transaction():
-            if training_sheet.options.appends:
-                self._records.cancel_append(training_sheet, by=by)
-            else:
-                kept = self._pairs.count(training_sheet_id)
-                error = f"Cancelled by {by}; {kept:,} of {training_sheet.selected_items:,} pairs are kept"
-                self._records.move(training_sheet, "cancel", by=by, error=error)
-            self._end_run(training_sheet_id, by=by)
-        self._warehouse.cancel(training_sheet)
+        self._steering.cancel(training_sheet_id, by=by)
         return self.get(training_sheet_id)
 
     def resume(
@@ -184,33 +186,12 @@ class TrainingSheets:
     ) -> TrainingSheet:
         """Go on with a paused, failed or cancelled generation at the first missing item.
 
-        A budget or limit that is given takes the place of the former one. Raises InvalidTransition, Invalid for what
-        is no limit, Conflict while one is used up or the stopped run still ends its last batch, and when the sheet is
-        not published or has other items than at the beginning. The person who began it and data stewards may.
+        A budget or limit that is given takes the place of the former one, 0 lifts it; without one the former holds.
+        Raises InvalidTransition, Invalid for what is no limit, Conflict while one is used up or the stopped run still
+        ends its last batch, and when the sheet is not published or has other items than at the beginning. The person
+        who began it and data stewards may.
         """
-        training_sheet = self._steered(training_sheet_id, "resume", by=by)
-        run = self.run_of(training_sheet_id)
-        is_orphan = training_sheet.stage == TrainingSheetStatus.GENERATING and not (run and run.is_active)
-        budget = training_sheet.budget if budget is None else budget
-        call_limit = training_sheet.call_limit if call_limit is None else call_limit
-        if not is_orphan:
-            LIFECYCLE.next(training_sheet.stage, "resume", subject=f"“{training_sheet.name}”")
-        self._continuing.check_resumable(training_sheet, budget=budget, call_limit=call_limit)
-        with self._store.transaction():
-            if is_orphan:  # its run ended without being able to say so
-                self._history.add("training_sheet", training_sheet_id, "resume", by=by)
-            else:
-                self._records.move(training_sheet, "resume", by=by)
-            self._store.execute(
-                "UPDATE training_sheets SET budget = :budget, call_limit = :call_limit WHERE id = :id",
-                touches="training_sheets",
-                budget=budget,
-                call_limit=call_limit,
-                id=training_sheet_id,
-            )
-            left = training_sheet.selected_items - self._records.position(training_sheet_id)
-            self._start_run(training_sheet, total=left, by=by)
-        self._runs.wake.set()
+        self._steering.resume(training_sheet_id, by=by, budget=budget, call_limit=call_limit)
         return self.get(training_sheet_id)
 
     def new_items(self, training_sheet_id: str) -> int:
@@ -227,8 +208,8 @@ class TrainingSheets:
         The items are those that its sheet has now. Raises InvalidTransition unless the sheet is in review, Conflict
         when there is nothing new or it could not be worked on: the review is not touched then.
         """
-        self._permissions.check(by, Action.GENERATE)
         training_sheet = self.get(training_sheet_id)
+        self._rights.check(training_sheet, "append_new", by=by)
         LIFECYCLE.next(training_sheet.stage, "append_new", subject=f"“{training_sheet.name}”")
         self._answerings.check_idle(training_sheet)
         self._continuing.check_growable(training_sheet)
@@ -250,7 +231,7 @@ class TrainingSheets:
                 options=options.to_json(),
                 id=training_sheet_id,
             )
-            self._start_run(training_sheet, total=min(new, room), by=by)
+            self._steering.start_run(training_sheet, total=min(new, room), by=by)
         self._runs.wake.set()
         return self.get(training_sheet_id)
 
@@ -277,8 +258,8 @@ class TrainingSheets:
     ) -> TrainingSheet:
         """Ask the model again about the pairs that it gave no answer for, in place, within the limits of the sheet.
 
-        A budget or limit that is given takes the place of the former one. Raises Conflict without any such pair or
-        while a limit is used up.
+        A budget or limit that is given takes the place of the former one, 0 lifts it. Raises Conflict without any such
+        pair or while a limit is used up.
         """
         self._answerings.retry_failed(training_sheet_id, by=by, budget=budget, call_limit=call_limit)
         return self.get(training_sheet_id)
@@ -294,12 +275,19 @@ class TrainingSheets:
     def resume_answering(
         self, training_sheet_id: str, *, by: str, budget: float | None = None, call_limit: int | None = None
     ) -> Answering:
-        """Go on with the pairs that still wait, with a higher budget or limit when given. Raises InvalidTransition."""
+        """Go on with the pairs that still wait, with another budget or limit when given; 0 lifts the former one.
+
+        Raises InvalidTransition, NotFound, Invalid for what is no limit, Conflict while one is used up.
+        """
         return self._answerings.resume(training_sheet_id, by=by, budget=budget, call_limit=call_limit)
 
     def cancel_answering(self, training_sheet_id: str, *, by: str) -> Answering:
         """End the answering; what it answered stays. Raises InvalidTransition, NotFound."""
         return self._answerings.cancel(training_sheet_id, by=by)
+
+    def replaced_answers(self, pair_id: str) -> list[ReplacedAnswer]:
+        """What a pair answered before a model answered it again, newest first; nothing for its first answer."""
+        return replaced_answers(self._store, pair_id)
 
     def handle_answering(self, context: RunContext) -> None:
         """Do the run of kind “answer_pairs”."""
@@ -342,14 +330,12 @@ class TrainingSheets:
         the owner and data stewards may archive.
         Raises InvalidTransition, Conflict (also while a model answers pairs), Invalid, ChangedByOthers, NotPermitted.
         """
-        self._permissions.check(by, Action.REVIEW if action in _REVIEWED else Action.GENERATE)
-        if action not in {*_REVIEWED, "archive"}:
+        if action not in {*REVIEWED, "archive"}:
             raise Invalid(f"A training sheet has no action “{action}”.", hint="See its buttons.")
+        training_sheet = self.get(training_sheet_id)
+        self._rights.check(training_sheet, action, by=by)
         if action == "reject" and not note.strip():
             raise Invalid("A rejection needs a reason.", hint="Say what is wrong with the whole sheet.")
-        training_sheet = self.get(training_sheet_id)
-        if action == "archive":
-            self._check_person(training_sheet, {training_sheet.created_by}, action, by=by)
         with self._store.transaction():
             self._records.move(training_sheet, action, by=by, note=note.strip())
             self._answerings.check_idle(training_sheet)
@@ -366,13 +352,8 @@ class TrainingSheets:
 
         Only its owner or an administrator may. Raises Conflict while it is generating or something stands on it.
         """
-        self._permissions.check(by, Action.GENERATE)
         training_sheet = self.get(training_sheet_id)
-        if by != training_sheet.created_by and not self._permissions.allows(by, Action.ADMINISTER):
-            raise NotPermitted(
-                f"Only {training_sheet.created_by} or an administrator may delete “{training_sheet.name}”.",
-                hint="Archive it instead.",
-            )
+        self._rights.check(training_sheet, "delete", by=by)
         if training_sheet.status is TrainingSheetStatus.GENERATING:
             raise Conflict(f"“{training_sheet.name}” is generating.", hint="Cancel it first.")
         with self._store.transaction():
@@ -384,31 +365,6 @@ class TrainingSheets:
         self._warehouse.forget(training_sheet)
 
     # --- inside ----------------------------------------------------------------------------------------------------
-
-    def _steered(self, training_sheet_id: str, action: str, *, by: str) -> TrainingSheet:
-        """The training sheet whose generation somebody wants to steer: its starter, its owner or a steward."""
-        self._permissions.check(by, Action.GENERATE)
-        training_sheet, run = self.get(training_sheet_id), self.run_of(training_sheet_id)
-        starters = {training_sheet.created_by, *([run.started_by] if run else [])}
-        self._check_person(training_sheet, starters, action, by=by)
-        return training_sheet
-
-    def _check_person(self, training_sheet: TrainingSheet, starters: Set[str], action: str, *, by: str) -> None:
-        """Raise NotPermitted unless the action is theirs, or their role allows it for everybody (spec 2.5)."""
-        if by not in starters and not self._permissions.allows(by, Action.GOVERN):
-            raise NotPermitted(
-                f"Only {', '.join(sorted(starters))} or a data steward may {action} “{training_sheet.name}”.",
-                hint="Ask one of them to do it.",
-            )
-
-    def _start_run(self, training_sheet: TrainingSheet, *, total: int, by: str) -> None:
-        title = f"Generate “{training_sheet.name}”"
-        self._runs.start(RUN_KIND, training_sheet.id, title=title, by=by, total=total)
-
-    def _end_run(self, training_sheet_id: str, *, by: str, message: str = "") -> None:
-        run = self.run_of(training_sheet_id)
-        if run is not None and run.is_active:
-            self._runs.cancel(run.id, by=by, message=message)
 
     def _check_reviewed(self, training_sheet_id: str) -> None:
         counts = self._pairs.counts(training_sheet_id)

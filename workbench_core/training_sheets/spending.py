@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from workbench_core import rows
 from workbench_core.errors import Conflict, Invalid
@@ -17,6 +18,7 @@ ADD_SPENDING = (
 MOST_CALLS = 1_000_000_000
 MOST_BUDGET = 1_000_000_000
 LEAST_BUDGET = 1e-8  # as many digits as an amount is shown with
+Limit = TypeVar("Limit", int, float)
 _ROUNDING = 1e-12  # sums of prices must not miss a budget by the last digit
 
 
@@ -55,6 +57,9 @@ class Spending:
             "tokens_out": self.tokens_out,
             "cost": self.cost,
         }
+
+
+NOTHING = Spending()
 
 
 def spending_of(answers: Iterable[ChatAnswer], price: TokenPrice | None) -> Spending:
@@ -155,6 +160,13 @@ def checked_allowance(model: ChatModel, budget: float | None, call_limit: int | 
             f"The {model.title} has no price, so no budget can be kept.", hint="Limit the number of calls instead."
         )
     return Allowance(budget, call_limit, "" if model.price is None else model.price.currency)
+
+
+def limit_from_now_on(former: Limit | None, given: Limit | None) -> Limit | None:
+    """The limit that holds when work goes on: the former one unless one is given; 0 lifts it, and None is no limit."""
+    if given is None:
+        return former
+    return given if given != 0 else None
 
 
 def check_room(allowance: Allowance, spent: Spending) -> None:
