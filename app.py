@@ -158,6 +158,21 @@ async def failing_values(request: Request) -> Response:
     return await answer(open_file)
 
 
+async def export_file(request: Request) -> Response:
+    """A file of an export, sent from the disk piece by piece; every download is in the history of its sheet."""
+    from pages.components.identity import person_of
+    from workbench_core import cached
+
+    exports, asked = cached.workbench().exports, request.path_params
+
+    def open_file() -> FileResponse:
+        path = exports.file_path(asked["export_id"], asked["name"], by=person_of(request.headers))
+        headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+        return FileResponse(path, filename=path.name, media_type="application/octet-stream", headers=headers)
+
+    return await answer(open_file)
+
+
 async def answer(make: Callable[[], Response]) -> Response:
     """Make a download beside the event loop; what goes wrong is a sentence with its status."""
     try:
@@ -187,5 +202,6 @@ app = st.App(
         Route("/sounds/{volume}/{path:path}", sound),
         Route("/sheets/{sheet_id}/rows.{format}", sheet_rows),
         Route("/quality/{run_id}/failing.csv", failing_values),
+        Route("/exports/{export_id}/{name}", export_file),
     ],
 )

@@ -25,6 +25,7 @@ STAGES = [
 TOOLS = [
     ("data_quality.py", "Data quality", ":material/verified:", "Rules on rows, which fail, and what was done about it"),
     ("prompt_templates.py", "Prompt templates", ":material/edit_note:", "Recipes that turn rows into prompts"),
+    ("label_sets.py", "Label sets", ":material/label:", "The allowed answers of a label type, with colours and keys"),
     ("settings.py", "Settings", ":material/settings:", "Demo data, models, roles and health of the parts"),
 ]
 

@@ -8,6 +8,9 @@ Shared by all features
     cached_quality        the cached reads of data quality
     cached_files          the cached reads of folders and files
     cached_generation     the cached reads of generation: pre-flights, language models
+    cached_exports        the cached reads of exports: counts, previews, samples
+    cached_review         the cached reads of the review desk: pages of pairs, counts, what undo would do
+    cached_label_sets     the cached reads of label sets
     settings              one frozen Settings, read from the environment and a file of language models once
     ports                 what features need from outside: Store, Lake, ChatModel, Embedder, Trainer, Tracker, Serving
     errors                every error a person can meet: a sentence and a hint
@@ -36,7 +39,10 @@ Generate and label
     prompt_templates      versioned recipes that turn rows into prompts
     training_sheets       a template applied to a sheet: pre-flight, generation, review
     pairs                 questions and answers, the decisions about them, undo
+    label_sets            the allowed answers of label types: classes, response schemas, versions
     canonical_labels      answers given once and reused everywhere
+    eligibility           why a pair may not be used for something, as pure functions
+    exports               training sheets as files for tuning, divided without leaks, with a manifest
 
 Train
     training_gate         the dual gate and the split, as pure functions

@@ -32,10 +32,13 @@ class Action(StrEnum):
     MANAGE_QUALITY = "manage data quality"
     EDIT_TEMPLATES = "edit templates"
     PUBLISH_TEMPLATES = "publish templates"
+    EDIT_LABEL_SETS = "edit label sets"
+    PUBLISH_LABEL_SETS = "publish or archive label sets"
     GENERATE = "generate training sheets"
     ANSWER = "answer pairs"
     REVIEW = "review pairs"
     GOVERN = "change usage rules"
+    EXPORT = "export training sheets"
     TRAIN = "train models"
     DEPLOY = "deploy models"
     DELETE_ENDPOINTS = "stop endpoints"
@@ -54,14 +57,16 @@ _PRODUCER = _CONSUMER | {
     Action.EDIT_SHEETS,
     Action.MANAGE_QUALITY,
     Action.EDIT_TEMPLATES,
+    Action.EDIT_LABEL_SETS,
     Action.GENERATE,
     Action.ANSWER,
+    Action.EXPORT,
     Action.TRAIN,
     Action.DEPLOY,
     Action.MONITOR,
     Action.IMPROVE,
 }
-_STEWARD = _PRODUCER | _REVIEWER | {Action.PUBLISH_TEMPLATES, Action.GOVERN}
+_STEWARD = _PRODUCER | _REVIEWER | {Action.PUBLISH_TEMPLATES, Action.PUBLISH_LABEL_SETS, Action.GOVERN}
 
 ALLOWED: dict[Role, frozenset[Action]] = {
     Role.ADMIN: frozenset(Action),

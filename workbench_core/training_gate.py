@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from workbench_core.eligibility import APPROVED, Reason, exclusion_reason
 from workbench_core.errors import Invalid
 from workbench_core.usage import UsageRules, Use
 
 MINIMUM_PAIRS = 10
-APPROVED = frozenset({"approved", "edited"})
 
 
 class Split(StrEnum):
@@ -25,19 +25,6 @@ class Split(StrEnum):
 
 
 USE_OF = {Split.TRAIN: Use.TRAINING, Split.VALIDATION: Use.VALIDATION, Split.TEST: Use.EVALUATION}
-
-
-class Reason(StrEnum):
-    """Why a pair may not be trained on; the first that fits counts (spec 1.4)."""
-
-    PENDING = "not reviewed yet"
-    REJECTED = "rejected"
-    FLAGGED = "flagged"
-    NOT_ALLOWED = "training not among the allowed uses"
-    PROHIBITED = "training prohibited"
-    EMPTY = "empty answer"
-    NO_QUESTION = "no question"
-    DUPLICATE = "same question as another pair"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,16 +229,9 @@ def _may_be_used(pair: GatePair) -> bool:
 
 def _reason(pair: GatePair, *, is_duplicate: bool) -> str:
     """Why this pair may not be trained on, with the stated cause of a prohibition."""
-    by_status = {"pending": Reason.PENDING, "rejected": Reason.REJECTED, "flagged": Reason.FLAGGED}
-    if pair.review_status in by_status:
-        return by_status[pair.review_status]
-    if Use.TRAINING in pair.usage.prohibited:
-        cause = f": {pair.usage.reason}" if pair.usage.reason else ""
-        return f"{Reason.PROHIBITED}{cause}"
-    if Use.TRAINING not in pair.usage.allowed:
-        return Reason.NOT_ALLOWED
-    if not pair.answer.strip():
-        return Reason.EMPTY
+    found = exclusion_reason(pair.review_status, pair.answer, pair.usage, None, use=Use.TRAINING)
+    if found:
+        return found
     if not pair.has_question:
         return Reason.NO_QUESTION
     return Reason.DUPLICATE if is_duplicate else ""

@@ -14,10 +14,12 @@ from workbench_core.demo import Demo
 from workbench_core.endpoints import Endpoints
 from workbench_core.errors import NotSupported
 from workbench_core.evaluations import Evaluations
+from workbench_core.exports import EXPORT_KIND, Exports
 from workbench_core.feedback import Feedback
 from workbench_core.gaps import Gaps
 from workbench_core.history import History
 from workbench_core.installation import Installation, Parts
+from workbench_core.label_sets import LabelSets
 from workbench_core.labeling_tasks import LabelingTasks
 from workbench_core.loop import Loop
 from workbench_core.model_versions import ModelVersion, ModelVersions
@@ -205,9 +207,14 @@ class Workbench:
         return CanonicalLabels(self.store, self.history, self.permissions, self.clock)
 
     @cached_property
+    def label_sets(self) -> LabelSets:
+        """The allowed answers of label types."""
+        return LabelSets(self.store, self.lake, self.history, self.permissions, self.clock, sheets=self.sheets)
+
+    @cached_property
     def pairs(self) -> Pairs:
         """Questions and answers under review."""
-        return Pairs(self.store, self.canonical_labels, self.history, self.permissions, self.clock)
+        return Pairs(self.store, self.canonical_labels, self.history, self.permissions, self.clock, runs=self.runs)
 
     @cached_property
     def training_sheets(self) -> TrainingSheets:
@@ -220,6 +227,21 @@ class Workbench:
             labels=self.canonical_labels,
             pairs=self.pairs,
             chat_models=self.chat_models,
+            runs=self.runs,
+            history=self.history,
+            permissions=self.permissions,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def exports(self) -> Exports:
+        """Training sheets as files for tuning."""
+        return Exports(
+            self.store,
+            lake=self.lake,
+            folder=self.settings.home / "exports",
+            sheets=self.sheets,
+            training_sheets=self.training_sheets,
             runs=self.runs,
             history=self.history,
             permissions=self.permissions,
@@ -347,6 +369,7 @@ class Workbench:
             self.permissions,
             sheets=self.sheets,
             prompt_templates=self.prompt_templates,
+            label_sets=self.label_sets,
             data_quality=self.data_quality,
             serving=self.serving,
         )
@@ -378,6 +401,8 @@ class Workbench:
             "profile_sheet": self.data_quality.handle_profile,
             "generate": self.training_sheets.handle,
             "answer_pairs": self.training_sheets.handle_answering,
+            "decide_pairs": self.pairs.handle,
+            EXPORT_KIND: self.exports.handle,
             "train": self.training_jobs.handle,
             "evaluate": self.evaluations.handle,
             "analyse_gaps": self.gaps.handle,

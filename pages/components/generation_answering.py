@@ -18,7 +18,7 @@ from workbench_core.pairs import PairFilter, ResponseSource, ReviewStatus
 from workbench_core.prompt_templates import PromptTemplate
 from workbench_core.training_sheets import Answering, AnsweringPreview, AnsweringStatus, AnswerRequest, TrainingSheet
 
-BLANK = PairFilter(status=ReviewStatus.PENDING, source=ResponseSource.EMPTY)
+BLANK = PairFilter(statuses=(ReviewStatus.PENDING,), sources=(ResponseSource.EMPTY,))
 _ALL, _SOME = "All pending pairs", "Those that match a filter"
 
 
@@ -78,7 +78,7 @@ def _regenerate(sheet: TrainingSheet, newer: list[PromptTemplate], *, key: str) 
             "Version", newer, format_func=lambda one: f"v{one.version} · {one.name}", key=f"{key}_version"
         )
         which = st.selectbox("Pairs", [_ALL, _SOME], key=f"{key}_which")
-    wanted = PairFilter(status=ReviewStatus.PENDING)
+    wanted = PairFilter(statuses=(ReviewStatus.PENDING,))
     if which == _SOME:
         wanted = _choose_filter(wanted, key=key)
     chosen = template or newer[0]
@@ -102,8 +102,8 @@ def _choose_filter(wanted: PairFilter, *, key: str) -> PairFilter:
     return replace(
         wanted,
         search=(search or "").strip(),
-        source=ResponseSource(source) if source else None,
-        status=ReviewStatus(status) if status else None,
+        sources=(ResponseSource(source),) if source else (),
+        statuses=(ReviewStatus(status),) if status else (),
     )
 
 

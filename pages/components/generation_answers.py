@@ -78,15 +78,24 @@ def complete_with(request: GenerationRequest, answers: Answers, column: str) -> 
 
 
 def choose_answer_column(
-    label_type: str, columns: Sequence[str], mapping: Mapping[str, str], *, key: str, start: str = ""
+    label_type: str,
+    columns: Sequence[str],
+    mapping: Mapping[str, str],
+    *,
+    key: str,
+    start: str = "",
+    is_warned: bool = True,
 ) -> str:
-    """The column that holds the answers; the kept one or the one with a fitting name is filled in."""
+    """The column that holds the answers; the kept one or the one with a fitting name is filled in.
+
+    It is warned of one that gives the answer away, unless the page has a pre-flight, which says it.
+    """
     proposed = start if start in columns else propose_answer_column(label_type, columns, mapped=list(mapping.values()))
     chosen = st.selectbox(
         "Column that holds the answers", columns, index=columns.index(proposed) if proposed else None,
         key=f"{key}_answer_column", placeholder="Choose a column", persist_state="session",
     )  # fmt: skip
-    if chosen and chosen in mapping.values():
+    if is_warned and chosen and chosen in mapping.values():
         st.markdown(
             ":small[:orange[:material/warning: This column is part of the question: it gives the answer away.]]"
         )

@@ -95,7 +95,8 @@ def _plan(template: PromptTemplate, sheets: Sequence[Sheet]) -> None:
     planned = [_request(template, sheet, answers, key=key) for sheet in sheets]
     rows = int(limit or DEFAULT_ROW_LIMIT)
     requests = tuple(
-        replace(one, row_limit=rows, description=options.description, seed=options.seed) for one in planned
+        replace(one, row_limit=rows, description=options.description, seed=options.seed, sampling=options.sampling)
+        for one in planned
     )
     step(5, "Pre-flight", "What each sheet would become")
     found = cached_generation.batch_preflight(requests)
@@ -123,10 +124,11 @@ def _request(template: PromptTemplate, sheet: Sheet, answers: Answers, *, key: s
     attached = cached_generation.attached_template(sheet.id)
     if attached and attached.prompt_template_id != template.id:
         attached = None
-    start = attached.mapping if attached else None
+    start = {name: one for name, one in attached.mapping.items() if one in columns} if attached else None
     proposed = {**propose_for(template, columns), **(start or {})}
     answer = attached.answer_column if attached else target_column_of(template, columns)
-    answer = answer or propose_answer_column(template.label_type, columns, mapped=list(proposed.values()))
+    if answer not in columns:
+        answer = propose_answer_column(template.label_type, columns, mapped=list(proposed.values()))
     missing = [*unmapped(template, proposed), *(["the answers"] if answers.needs_column and not answer else [])]
     with st.expander(_title(sheet, proposed, answer if answers.needs_column else "", missing), expanded=bool(missing)):
         mapping = choose_mapping(template, columns, key=own, start=start)
@@ -154,7 +156,7 @@ def _preflights(planned: Sequence[Planned]) -> None:
         pd.DataFrame([_line(each) for each in planned]), hide_index=True, height="content",
         alt="What each sheet would become",
         column_config={
-            "Problems": st.column_config.TextColumn(width="large"),
+            **{name: st.column_config.TextColumn(width="large") for name in ("Problems", "Warnings")},
             **{name: st.column_config.NumberColumn(format="localized") for name in _COUNTS},
         },
     )  # fmt: skip
@@ -215,6 +217,7 @@ def _line(planned: Planned) -> dict[str, object]:
         "Cost": _cost(found.estimate or NO_CALLS) if found.can_generate else "–",
         "Barred from training": barred,
         "Problems": " ".join(found.problems) or "None",
+        "Warnings": " ".join(found.warnings) or "None",
     }
 
 

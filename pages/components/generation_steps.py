@@ -10,10 +10,12 @@ import streamlit as st
 
 from pages.components.errors import guard
 from pages.components.generation_answers import choose_answer_column, choose_answers, complete_with
+from pages.components.generation_sampling import choose_sampling
 from pages.components.mapping_editor import choose_mapping
 from pages.components.preflight import include_set_aside
 from pages.components.words import counted, plain
 from workbench_core import cached, cached_generation
+from workbench_core.errors import WorkbenchError
 from workbench_core.prompt_templates import (
     AnswerSource,
     AttachedTemplate,
@@ -22,7 +24,7 @@ from workbench_core.prompt_templates import (
     target_column_of,
 )
 from workbench_core.sheets import Sheet, SheetStatus
-from workbench_core.training_sheets import GenerationRequest
+from workbench_core.training_sheets import GenerationRequest, Sampling
 from workbench_core.training_sheets.model import DEFAULT_ROW_LIMIT, MOST_SEED, asks_model
 
 MAX_SHEETS = 500
@@ -38,6 +40,7 @@ class Options:
     name: str
     description: str
     seed: int
+    sampling: Sampling | None
 
 
 def step(number: int, title: str, sentence: str) -> None:
@@ -57,7 +60,9 @@ def choose_request() -> GenerationRequest | None:
     if template is None or sheet is None:
         return None
     is_attached = attached is not None and attached.prompt_template_id == template.id
-    if attached:
+    if is_attached and template.status is TemplateStatus.ARCHIVED:
+        _archived_note(template)
+    elif attached:
         _attachment_note(attached, is_chosen=is_attached)
     return _complete(sheet, template, attached if is_attached else None)
 
@@ -138,6 +143,32 @@ def _attachment_note(attached: AttachedTemplate, *, is_chosen: bool) -> None:
         st.caption(":material/attach_file: Attached to this sheet; mapping and answers come with it.")
 
 
+def _archived_note(template: PromptTemplate) -> None:
+    """Say that the template attached to the sheet is archived, and offer its newer version or the list."""
+
+    def take(template_id: str) -> None:
+        if template_id:
+            st.query_params["template"] = template_id
+        else:
+            st.query_params.pop("template", None)
+
+    newer = next(iter(cached_generation.newer_versions(template.id)), None)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            ":small[:orange[:material/archive: This template is attached to the sheet, but it is archived.]]",
+            width="content",
+        )
+        if newer:
+            st.button(
+                f"Take version {newer.version}", type="tertiary", icon=":material/update:", key="generate_newer",
+                on_click=take, args=(newer.id,),
+            )  # fmt: skip
+        st.button(
+            "Choose another template", type="tertiary", icon=":material/swap_horiz:", key="generate_other_template",
+            on_click=take, args=("",),
+        )  # fmt: skip
+
+
 def _choose_record(label: str, param: str, titles: Mapping[str, str], *, then: Callable[[], None] | None = None) -> str:
     """A choice among records that stands in the address by its id; empty without one. `then` follows a change.
 
@@ -185,11 +216,16 @@ def _complete(sheet: Sheet, template: PromptTemplate, attached: AttachedTemplate
     column = ""
     if answers.needs_column:
         start = attached.answer_column if attached else target_column_of(template, columns)
-        column = choose_answer_column(template.label_type, columns, mapping, key=key, start=start)
+        column = choose_answer_column(
+            template.label_type, columns, mapping, key=key, start=start, is_warned=False
+        )  # the pre-flight does
     step(5, "Rows", _rows_of(sheet))
     request = complete_with(_choose_rows(sheet, template, mapping, key=key), answers, column)
-    options = choose_options(answers.source, key=key, name=f"{sheet.name} - {template.name} v{template.version}")
-    return replace(request, name=options.name, description=options.description, seed=options.seed)
+    name = f"{sheet.name} - {template.name} v{template.version}"
+    options = choose_options(answers.source, key=key, name=name, sheet=sheet)
+    return replace(
+        request, name=options.name, description=options.description, seed=options.seed, sampling=options.sampling
+    )
 
 
 def _rows_of(sheet: Sheet) -> str:
@@ -202,9 +238,23 @@ def _rows_of(sheet: Sheet) -> str:
 
 
 def columns_of(sheet: Sheet) -> list[str]:
-    """The columns of a sheet, those with a role first."""
-    every = [column.name for column in cached.sheet_columns(sheet.id)]
-    return list(dict.fromkeys((*sheet.columns, *every)))
+    """The columns that the rows of a sheet have now, those with a role first.
+
+    When they cannot be read, those with a role: the pre-flight says what is wrong with the source.
+    """
+    try:
+        present = [column.name for column in cached.sheet_columns(sheet.id)]
+    except WorkbenchError:
+        return list(sheet.columns)
+    return list(dict.fromkeys((*(name for name in sheet.columns if name in present), *present)))
+
+
+def _class_columns(sheet: Sheet) -> list[str]:
+    """The columns whose values can be the classes of a sample."""
+    try:
+        return [column.name for column in cached.sheet_columns(sheet.id) if column.kind not in {"nested", "binary"}]
+    except WorkbenchError:
+        return []
 
 
 def _choose_rows(sheet: Sheet, template: PromptTemplate, mapping: Mapping[str, str], *, key: str) -> GenerationRequest:
@@ -231,16 +281,24 @@ def _choose_rows(sheet: Sheet, template: PromptTemplate, mapping: Mapping[str, s
     )
 
 
-def choose_options(source: AnswerSource, *, key: str, name: str = "") -> Options:
-    """What is seldom needed: name (where one is proposed), description, and the seed where a model is asked."""
+def choose_options(source: AnswerSource, *, key: str, name: str = "", sheet: Sheet | None = None) -> Options:
+    """What is seldom needed: a sample, name (where one is proposed), description, the seed where a model is asked.
+
+    Without a `sheet` it is about several: their samples have no classes.
+    """
     key = f"{key}_{generation_round()}"
     is_asked = asks_model(source)
-    offered = [*(["name"] if name else []), "description", *(["seed"] if is_asked else [])]
+    offered = ["which items", *(["name"] if name else []), "description", *(["seed"] if is_asked else [])]
     with st.expander(f"Options: {', '.join(offered)}", key=f"{key}_options"):
+        sampling = choose_sampling(
+            key=key, columns=_class_columns(sheet) if sheet else (),
+            is_sampled=sheet is not None and sheet.sample_size is not None,
+        )  # fmt: skip
         return Options(
             name=_text("Name", key=f"{key}_name", placeholder=name, most=200) if name else "",
             description=_text("Description", key=f"{key}_description", placeholder="What it is made for", most=1000),
             seed=_choose_seed(key=key) if is_asked else DEFAULT_SEED,
+            sampling=sampling,
         )
 
 

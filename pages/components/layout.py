@@ -26,7 +26,7 @@ STATUS_COLORS: Mapping[str, Color] = {
     "ready": "green", "trained": "green", "completed": "green", "resolved": "green", "healthy": "green",
     "closed": "green", "better": "green", "failed": "red", "rejected": "red", "cancelled": "gray", "open": "red",
     "critical": "red", "high": "red", "worse": "red", "not_closed": "red", "degraded": "orange", "warning": "orange",
-    "paused": "orange",
+    "paused": "orange", "exported": "green",
 }  # fmt: skip
 
 

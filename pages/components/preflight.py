@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.components.charts import Look, stacked_bar
-from pages.components.generation_words import cost_words, money, time_words, tokens_words
+from pages.components.generation_words import cost_words, time_words, tokens_words
 from pages.components.records import show_messages
 from pages.components.words import counted, percent, plain
 from workbench_core import cached_quality
@@ -47,28 +47,13 @@ def show_preflight(
     if found.selected:
         _numbers(found)
         _bar(found, key=key)
-        for sentence in warnings(found, request):
+        for sentence in (*found.warnings, *found.render_problems):
             st.warning(plain(sentence), icon=":material/warning:")
         _barred(found)
         _left_out(found, key=key, raise_limit=raise_limit)
     start()
     if found.samples:
         _samples(found.samples, key=key)
-
-
-def warnings(found: Preflight, request: GenerationRequest) -> list[str]:
-    """What does not keep a generation from starting, but should be known before."""
-    made, estimate = list[str](), found.estimate
-    if estimate and request.budget is not None and estimate.cost and estimate.cost > request.budget:
-        calls = int(estimate.calls * request.budget / estimate.cost)
-        budget = money(request.budget, estimate.currency)
-        made.append(f"The budget of {budget} lasts for about {calls:,} of {counted(estimate.calls, 'call')}.")
-    if request.call_limit is not None and request.call_limit < found.model_calls:
-        made.append(f"The run pauses after {request.call_limit:,} of {counted(found.model_calls, 'call')}.")
-    if found.unknown_labels:
-        labels = counted(found.unknown_labels, "canonical label")
-        made.append(f"{labels} with a class that the template does not know: a person reviews what they say.")
-    return [*made, *found.render_problems]
 
 
 # --- what it costs and what comes out --------------------------------------------------------------------------------

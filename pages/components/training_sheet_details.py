@@ -196,7 +196,9 @@ def _append_card(sheet: TrainingSheet, *, busy: str) -> None:
     """Items that the sheet has gained since (TS-16)."""
     new = cached_generation.new_items(sheet.id)
     said = f"{counted(new, 'item')} came since." if new else "The source has no new items."
-    if sheet.counts.total >= sheet.row_limit:
+    if sheet.options.sampling and not new:
+        said = "Its sample was drawn once: items that came later are not part of it."
+    elif sheet.counts.total >= sheet.row_limit:
         said = f"Its row limit of {sheet.row_limit:,} is reached."
     if sheet.error:  # what the last attempt to add some ended with
         st.caption(f":orange[{plain(sheet.error)}]")
@@ -231,6 +233,7 @@ def details(sheet: TrainingSheet, *, is_working: bool = False) -> pd.DataFrame:
         "Seed": str(sheet.options.seed) if asks_model(sheet.answer_source) else "",
         "Usage": usage_line(rules_of(sheet.sheet_id, sheet.template)),
         "Filter": sheet.filter,
+        "Sample": sheet.options.sampling.title if sheet.options.sampling else "",
         "Row limit": f"{sheet.row_limit:,}",
     }
     told = [(name, value) for name, value in lines.items() if value]

@@ -21,7 +21,7 @@ from workbench_core.workbench import Workbench, open_workbench
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 PAGES = ["Home", "Data", "Generate", "Label", "Train", "Deploy", "Monitor", "Improve"]
-PAGES += ["Data quality", "Prompt templates", "Settings"]
+PAGES += ["Data quality", "Prompt templates", "Label sets", "Settings"]
 MODEL = "quick-mails"
 # an address, filled in from what the fixture made, and the heading that must stand there
 PLACES = {
@@ -69,7 +69,13 @@ PLACES = {
     "label": "Label",
     "label?sheet={training_sheet}&show=approved": "Quick mails",
     "label?sheet={training_sheet}&view=list&show=all": "Quick mails",
+    "label?sheet={training_sheet}&view=statistics": "Quick mails",
+    "label?sheet={training_sheet}&view=export": "Quick mails",
     "label?sheet={queue}": "Fill gap: format is html",
+    "label_sets": "Label sets",
+    "label_sets?label_set={label_set}": "Kinds of mail",
+    "label_sets?label_set={label_set}&show=classes": "Kinds of mail",
+    "label_sets?label_set={label_set}&show=versions": "Kinds of mail",
     "train": "Train",
     "train?view=versions": "Train",
     "train?new=1": "New training job",
@@ -176,6 +182,7 @@ def go_round(home: Path) -> dict[str, str]:
         "feedback": feedback,
         "failing": failing,
         "joined": joined.id,
+        "label_set": next(one.id for one in workbench.label_sets.find() if one.name == "Kinds of mail"),
     }
 
 

@@ -191,7 +191,7 @@ def test_a_failed_item_is_read_by_a_click(person, workbench, sheets):
     person.app.open(f"generate?sheet={sheets['few']}&template={template.id}")
     name = person.page.get_by_label("Name", exact=True)
     person.expect(name).to_be_hidden()
-    person.page.get_by_text("Options: name, description").click()
+    person.page.get_by_text("Options: which items, name, description").click()
     name.fill("Broken ones")
     person.press("Generate")
     person.sees_numbers(Errors=str(FEW))

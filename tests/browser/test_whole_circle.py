@@ -233,6 +233,8 @@ def generate(person: Person, *, name: str, answers: str = "A column of the sheet
     if limit:
         person.fill("Row limit", str(limit))
         person.sees_number("Items", str(limit))
+    person.rest()
+    person.page.get_by_text("Options: which items, name, description").click()
     person.fill("Name", name)
     person.press("Generate", key="generate_start")
     person.sees_heading(name)
@@ -273,6 +275,7 @@ def approve_all(person: Person, pending: int) -> None:
         grid.locator(".ag-header-select-all input").click()
         person.sees(f"{here} selected")
         person.press("Approve")
+        person.page.get_by_role("dialog").get_by_role("button", name="Approve").click()
         pending -= here
         person.sees_number("Pending", str(pending))
 

@@ -44,11 +44,16 @@ def test_a_gap_is_found_worked_on_and_closed_on_postgres(empty_database, tmp_pat
         assert all(step.is_done for step in world.gaps.chain(task.gap_id))
         demo = Demo(
             world.store, world.lake, world.history, world.permissions,
-            sheets=world.sheets, prompt_templates=world.templates, data_quality=world.data_quality,
-            serving=world.serving,
+            sheets=world.sheets, prompt_templates=world.templates, label_sets=world.label_sets,
+            data_quality=world.data_quality, serving=world.serving,
         )  # fmt: skip
         demo.load(by=ANN)
-        assert demo.remove(by=ANN).told == {"sheets": 5, "prompt templates": 3, "quality rules": 14}
+        assert demo.remove(by=ANN).told == {
+            "sheets": 5,
+            "prompt templates": 3,
+            "label sets": 3,
+            "quality rules": 14,
+        }
         assert [sheet.id for sheet in world.sheets.find()] == [world.sheet_id], "own data is untouched"
         assert len(world.gaps.closures(task.gap_id)) == 1
     finally:

@@ -17,6 +17,7 @@ from workbench_core.clock import Clock, utc_now
 from workbench_core.data_quality import DataQuality
 from workbench_core.errors import WorkbenchError
 from workbench_core.history import History
+from workbench_core.label_sets import LabelSets
 from workbench_core.pairs import Pairs
 from workbench_core.permissions import Permissions
 from workbench_core.ports import Availability, BulkAnswers, ChatAnswer, ChatOptions, Conversation, TokenPrice
@@ -112,10 +113,11 @@ class Parts:
             self.store, *shared, sheets=self.sheets, templates=self.templates
         )
         self.labels = CanonicalLabels(self.store, *shared)
+        self.label_sets = LabelSets(self.store, self.lake, *shared, sheets=self.sheets)
         self.template_trials = TemplateTrials(
             self.permissions, templates=self.templates, labels=self.labels, chat_models=self.chat_models
         )
-        self.pairs = Pairs(self.store, self.labels, *shared)
+        self.pairs = Pairs(self.store, self.labels, *shared, runs=self.runs)
         self.training_sheets = TrainingSheets(
             self.store,
             lake=self.lake,
@@ -135,6 +137,7 @@ class Parts:
         handlers = {
             "generate": self.training_sheets.handle,
             "answer_pairs": self.training_sheets.handle_answering,
+            "decide_pairs": self.pairs.handle,
             "check_quality": self.data_quality.handle,
             "profile_sheet": self.data_quality.handle_profile,
         }

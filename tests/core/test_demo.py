@@ -20,7 +20,7 @@ from workbench_core.sheets import SheetDraft, SheetStatus
 from workbench_core.training_jobs import JobRequest
 from workbench_core.training_sheets import GenerationRequest
 
-LOADED = {"sheets": 5, "prompt templates": 3, "quality rules": 14}
+LOADED = {"sheets": 5, "prompt templates": 3, "label sets": 3, "quality rules": 14}
 
 
 @pytest.fixture
@@ -34,7 +34,8 @@ def world(tmp_path, clock):
 def demo_of(world, serving=None):
     return Demo(
         world.store, world.lake, world.history, world.permissions,
-        sheets=world.sheets, prompt_templates=world.templates, data_quality=world.data_quality,
+        sheets=world.sheets, prompt_templates=world.templates, label_sets=world.label_sets,
+        data_quality=world.data_quality,
         serving=serving or world.serving,
     )  # fmt: skip
 

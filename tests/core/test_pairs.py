@@ -111,7 +111,7 @@ def test_editing_keeps_the_first_answer_once_and_trims(parts, training_sheet_id)
     assert label_of(parts, pair).answer == "ham"
 
 
-def test_an_edit_without_a_change_is_an_approval_and_the_other_way_round(parts, training_sheet_id):
+def test_an_edit_without_a_change_is_an_approval_and_the_other_way_round_ts_8(parts, training_sheet_id):
     first, second = pair_of(parts, training_sheet_id), pair_of(parts, training_sheet_id, MEETING)
     decide(parts, first, "edit", answer="spam")
     decide(parts, second, "approve", answer="spam")
@@ -240,7 +240,7 @@ def test_reopening_gives_an_answer_back_its_source(parts, training_sheet_id):
     assert parts.pairs.get(kept.id).reviewed_by == ""
 
 
-def test_an_unverified_answer_stays_pending(parts, sheet_id):
+def test_an_unverified_answer_stays_pending_ts_8(parts, sheet_id):
     pair = pair_of(parts, generate(parts, sheet_id, source=AnswerSource.MANUAL))
     kept = parts.pairs.save(pair.id, "ham", by=BEN, row_version=1)
     assert (kept.review_status, kept.response_source, kept.answer) == ("pending", "human_labeled", "ham")
@@ -377,8 +377,8 @@ def test_lists_filter_by_status_source_text_error_and_use(parts, sheet_id):
         assert len(found) == parts.pairs.count(training_sheet_id, PairFilter(**wanted))
         return [pair.item_ref for pair in found]
 
-    assert items(status=ReviewStatus.APPROVED) == [SPAM]
-    assert items(source=ResponseSource.EMPTY) == items(has_error=True) == [MEETING]
+    assert items(statuses=(ReviewStatus.APPROVED,)) == [SPAM]
+    assert items(sources=(ResponseSource.EMPTY,)) == items(has_error=True) == [MEETING]
     assert items(search="PRIZE no. 3") == ["m00003"]
     assert SPAM not in items(eligible_for=Use.TRAINING)
     assert SPAM in items(eligible_for=Use.EVALUATION)

@@ -28,6 +28,7 @@ TITLES = {
     "improve": "Improve",
     "data_quality": "Data quality",
     "prompt_templates": "Prompt templates",
+    "label_sets": "Label sets",
     "settings": "Settings",
 }
 # every page that opens one thing, and by what
@@ -38,6 +39,7 @@ OPENED = [
     ("data", {"table": "demo.images.pictures", "file": "{}"}),
     ("data_quality", {"sheet": "{}"}),
     ("prompt_templates", {"template": "{}"}),
+    ("label_sets", {"label_set": "{}"}),
     ("generate", {"training_sheet": "{}"}),
     ("generate", {"sheet": "{}"}),
     ("generate", {"template": "{}"}),
@@ -62,6 +64,7 @@ CHOSEN = [
     ("train", "view"), ("train", "status"), ("train", "open"), ("deploy", "tab"), ("deploy", "version"),
     ("monitor", "hours"), ("improve", "view"), ("improve", "model"), ("improve", "endpoint"), ("settings", "view"),
     ("data_quality", "search"), ("prompt_templates", "status"), ("prompt_templates", "search"),
+    ("label_sets", "status"), ("label_sets", "search"), ("label_sets", "tag"), ("label_sets", "use_case"),
 ]  # fmt: skip
 HOSTILE = {
     "quotes": "'\"’; DROP TABLE sheets; --",

@@ -88,7 +88,8 @@ def test_what_is_typed_right_before_the_click_counts_and_the_next_generation_sta
 
 def test_options_are_folded_and_go_into_the_training_sheet(open_page, workbench, sheet, template):
     page = open_page("generate", sheet=sheet.id, template=template.id)
-    assert [one.label for one in page.expander] == ["Options: name, description"], "TS-2; a seed is for models"
+    told = [one.label for one in page.expander]
+    assert told == ["Options: which items, name, description"], "TS-2; a seed is for models"
     fields(page)["Description"].set_value("For the **June** release")
     press(page, "Generate")
     (made,) = workbench.training_sheets.find()

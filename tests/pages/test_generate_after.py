@@ -16,6 +16,7 @@ from tests.pages.generate_parts import (
     mail_template,
     make_sheet,
     make_template,
+    next_version,
     press,
     said,
     spoken,
@@ -23,8 +24,10 @@ from tests.pages.generate_parts import (
     toasts,
 )
 from workbench_core.permissions import Role
+from workbench_core.ports import TableEntry
 from workbench_core.prompt_templates import AnswerSource
-from workbench_core.training_sheets import TrainingSheetStatus
+from workbench_core.sheets import SheetDraft
+from workbench_core.training_sheets import Sampling, TrainingSheetStatus
 
 sheet, template = mail_sheet, mail_template
 
@@ -179,6 +182,17 @@ def test_several_sheets_are_generated_at_once_and_each_says_what_became_of_it(op
     assert [len(table.value) for table in page.dataframe] == [3, 2, 2], "pre-flights, the last batch, all of them"
 
 
+def test_each_of_several_sheets_gets_a_sample_of_its_own(open_page, workbench, tmp_path, template):
+    sheets = [make_sheet(workbench, tmp_path), make_sheet(workbench, tmp_path, name="letters")]
+    page = open_page("generate", view="batch", template=template.id, sheets=",".join(one.id for one in sheets))
+    choose(page, "Which items", "Random sample")
+    fields(page)["Sample size"].set_value(5).run()
+    assert page.dataframe[0].value["Items"].tolist() == [5, 5]
+    press(page, "Generate 2 training sheets")
+    work(workbench)
+    assert [one.counts.total for one in workbench.training_sheets.find()] == [5, 5]
+
+
 def test_a_sheet_whose_columns_do_not_fit_is_mapped_by_hand(open_page, workbench, tmp_path, template):
     odd = make_sheet(workbench, tmp_path, name="odd", text=lines().replace("Subject", "headline"))
     page = open_page("generate", view="batch", template=template.id, sheets=odd.id)
@@ -229,6 +243,100 @@ def test_the_template_attached_to_a_sheet_fills_the_steps(open_page, workbench, 
     assert "Attached to this sheet" in said(page)
     fields(page)["Template"].set_value(None).run()
     assert "template" not in page.query_params
+
+
+def test_an_archived_template_of_a_sheet_is_told_and_another_one_is_a_click_away(open_page, workbench, sheet, template):
+    workbench.template_attachments.attach(
+        sheet.id, template.id, {"subject": "Subject"}, answer_source=AnswerSource.EXISTING_COLUMN,
+        answer_column="mail_class", by=ANN,
+    )  # fmt: skip
+    workbench.prompt_templates.move(template.id, "archive", by=ANN)
+    other = make_template(workbench, name="Other")
+    page = open_page("generate", sheet=sheet.id)
+    assert "This template is attached to the sheet, but it is archived." in said(page)
+    assert button(page, "Generate").disabled
+    press(page, "Choose another template")
+    assert "template" not in page.query_params
+    assert fields(page)["Template"].value is None
+    fields(page)["Template"].select(other.id).run()
+    assert "archived" not in said(page)
+    assert button(page, "Generate").disabled is False
+
+
+def test_the_newer_version_of_an_archived_template_is_offered(open_page, workbench, sheet, template):
+    workbench.template_attachments.attach(
+        sheet.id, template.id, {"subject": "Subject"}, answer_source=AnswerSource.EXISTING_COLUMN,
+        answer_column="mail_class", by=ANN,
+    )  # fmt: skip
+    newer = next_version(workbench, template, user_prompt="Spam or ham: {{ subject }}?")
+    workbench.prompt_templates.move(template.id, "archive", by=ANN)
+    page = open_page("generate", sheet=sheet.id)
+    press(page, f"Take version {newer.version}")
+    assert page.query_params["template"] == newer.id
+    assert button(page, "Generate").disabled is False
+
+
+def test_only_columns_that_the_source_still_has_are_offered(open_page, workbench, template, tmp_path):
+    source = make_sheet(workbench, tmp_path).source
+    draft = SheetDraft("With roles", source, "mail_id", text_columns=("Subject", "mail_class"))
+    sheet = workbench.sheets.create(draft, by=ANN)
+    workbench.sheets.move(sheet.id, "publish", by=ANN)
+    assert set(fields(open_page("generate", sheet=sheet.id, template=template.id))["subject"].options) == {
+        "mail_id", "Subject", "mail_class",
+    }  # fmt: skip
+    file = tmp_path / "other.csv"
+    file.write_text("mail_id,Title,mail_class\nm000,Mail 0,ham\n")
+    workbench.lake.drop(source)
+    workbench.lake.put_table(source, file, original_name=file.name, entry=TableEntry(source, "table"))
+    page = open_page("generate", sheet=sheet.id, template=template.id)
+    assert set(fields(page)["subject"].options) == {"mail_id", "Title", "mail_class"}
+    workbench.lake.drop(source)
+    page = open_page("generate", sheet=sheet.id, template=template.id)
+    assert set(fields(page)["subject"].options) == {"mail_id", "Subject", "mail_class"}
+    assert button(page, "Generate").disabled
+
+
+# --- a sample of one generation ---------------------------------------------------------------------------------------
+
+
+def test_a_random_sample_of_the_generation_is_counted_made_and_told(open_page, workbench, sheet, template, tmp_path):
+    """TS-1, TS-2 and TS-16: what the pre-flight counts is made, and it does not grow."""
+    page = open_page("generate", sheet=sheet.id, template=template.id)
+    choose(page, "Which items", "Random sample")
+    assert "items that the source gains later are not added" in said(page)
+    fields(page)["Sample size"].set_value(12).run()
+    fields(page)["Sample seed"].set_value(7).run()
+    assert tiles(page)["Items"] == "12"
+    press(page, "Generate")
+    work(workbench)
+    (made,) = workbench.training_sheets.find()
+    assert (made.options.sampling, made.counts.total) == (Sampling(12, seed=7), 12)
+    add_rows(workbench, "mails", tmp_path, first=40, count=30)
+    page = open_page("generate", training_sheet=made.id)
+    assert dict(page.dataframe[-1].value.to_numpy().tolist())["Sample"] == "12 at random, seed 7"
+    assert "Its sample was drawn once: items that came later are not part of it." in said(page)
+    assert button(page, "Append new items").disabled
+
+
+def test_a_stratified_sample_keeps_the_classes_and_the_next_generation_starts_without(
+    open_page, workbench, sheet, template
+):
+    page = open_page("generate", sheet=sheet.id, template=template.id)
+    choose(page, "Which items", "Stratified sample")
+    assert "until then the items are drawn at random" in said(page)
+    fields(page)["Sample size"].set_value(8).run()
+    assert tiles(page)["Items"] == "8"
+    fields(page)["Classes of"].select("mail_class").run()
+    assert tiles(page)["Items"] == "8"
+    press(page, "Generate")
+    work(workbench)
+    (made,) = workbench.training_sheets.find()
+    answers = [pair.answer for pair in workbench.pairs.find(made.id, limit=40)]
+    assert (answers.count("spam"), answers.count("ham")) == (2, 6)
+    page.query_params.clear()
+    page.query_params["sheet"], page.query_params["template"] = sheet.id, template.id
+    page.run()
+    assert tiles(page)["Items"] == "40"
 
 
 def test_samples_are_turned_one_by_one(open_page, sheet, template):

@@ -65,7 +65,7 @@ def test_a_budget_that_is_too_small_is_told_before_and_pauses_the_run(open_page,
     page = open_page("generate", sheet=sheet.id, template=template.id)
     choose(page, "Pause at", "Budget")
     fields(page)["Budget in USD"].set_value(0.03).run()
-    assert "The budget of 0.03 USD lasts for about" in said(page)
+    assert "more than the budget of 0.03 USD: it lasts for about" in said(page)
     press(page, "Generate")
     work(workbench)
     page.run()
@@ -104,7 +104,7 @@ def test_a_number_of_calls_is_a_limit_too(open_page, workbench, sheet, template)
     page = open_page("generate", sheet=sheet.id, template=template.id)
     choose(page, "Pause at", "Calls")
     fields(page)["Calls at most"].set_value(5).run()
-    assert "The run pauses after 5 of 40 calls." in said(page)
+    assert "40 calls are needed, more than the limit of 5 calls." in said(page)
     press(page, "Generate")
     work(workbench)
     (made,) = workbench.training_sheets.find()
@@ -184,8 +184,10 @@ def test_missing_answers_are_proposed_with_the_numbers_before_the_click(open_pag
     work(workbench)
     page.run()
     assert "30 pairs answered" in said(page)
-    assert workbench.pairs.count(made.id, PairFilter(status=ReviewStatus.PENDING)) == 30
-    assert {pair.answer for pair in workbench.pairs.find(made.id, PairFilter(status=ReviewStatus.PENDING))} == {"ham"}
+    assert workbench.pairs.count(made.id, PairFilter(statuses=(ReviewStatus.PENDING,))) == 30
+    assert {pair.answer for pair in workbench.pairs.find(made.id, PairFilter(statuses=(ReviewStatus.PENDING,)))} == {
+        "ham"
+    }
 
 
 def test_a_newer_version_makes_pending_pairs_anew_and_no_approved_one(open_page, workbench, sheet, template):

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from pages.components import review_card
 from pages.components.browser_log import Ledger
 from tests.pages.conftest import ANN, labels, work
+from tests.pages.label_parts import clean, plainly, tiles
 from tests.review_data import mails, training_sheet
 from workbench_core.pairs import Decision, ReviewStatus
 from workbench_core.prompt_templates import AnswerSource, TemplateDraft
@@ -54,33 +55,10 @@ def entry(seq, pair, action, **more):
     return {"seq": seq, "pair_id": pair.id, "row_version": pair.row_version, "action": action, **more}
 
 
-def select(page, *pairs):
-    """Rows checked in the grid."""
-    page.session_state["label_grid_0"] = {"nonce": "g", "edits": [], "selected": [pair.id for pair in pairs]}
-    return page.run()
-
-
 def replies(page):
     """What the card was told about its entries."""
     nonce = page.session_state[card(page)]["log"]["nonce"]
     return review_card.LEDGER.answered(nonce)[1]
-
-
-def tiles(page):
-    return {metric.label: metric.value for metric in page.metric}
-
-
-def test_the_list_shows_sheets_in_review_and_how_far_they_are(open_page, workbench, sheet):
-    first = workbench.pairs.queue(sheet.id)[:3]
-    workbench.pairs.decide([Decision(pair.id, "approve", pair.row_version) for pair in first], by=ANN)
-    page = open_page("label")
-    (line,) = page.dataframe[0].value.to_dict("records")
-    assert (line["Training sheet"], line["Pending"], line["Labelled"], line["Reviewed"]) == ("Mail class", 9, 3, 0.25)
-
-
-def test_an_empty_list_offers_the_next_step_and_a_filter_without_hits_says_so(open_page, workbench):
-    assert any("Nothing waits for review" in text.value for text in open_page("label").markdown)
-    assert any("No training sheet matches" in text.value for text in open_page("label", status="trained").markdown)
 
 
 def test_a_sheet_shows_its_tiles_and_the_numbers_beside_every_filter(open_page, sheet):
@@ -168,63 +146,13 @@ def test_nonsense_from_a_browser_is_ignored(open_page, workbench, sheet):
     assert workbench.pairs.counts(sheet.id).pending == 12
 
 
-def test_selected_pairs_are_approved_together_and_undone_one_by_one(open_page, workbench, sheet):
-    chosen = workbench.pairs.queue(sheet.id)[:5]
-    page = select(open_page("label", sheet=sheet.id, view="list"), *chosen)
-    assert "**5 selected**" in [text.value for text in page.markdown]
-    page.button(key="label_bulk_approve").click().run()
-    assert tiles(page)["Approved"] == "5"
-    assert "Approve: 5 done, 0 refused." in [toast.value for toast in page.toast]
-    page.button(key="label_undo").click().run()
-    assert tiles(page)["Approved"] == "4"
-
-
-def test_flagging_needs_a_reason_and_says_so(open_page, workbench, sheet):
-    chosen = workbench.pairs.queue(sheet.id)[:2]
-    page = select(open_page("label", sheet=sheet.id, view="list"), *chosen)
-    page.button(key="label_bulk_flag").click().run()
-    assert "A flag needs a reason." in page.warning[0].value.replace("\\", "")
-    page = select(open_page("label", sheet=sheet.id, view="list"), *chosen)
-    page.text_input(key="label_flag_note").input("not a mail")
-    page.button(key="label_bulk_flag").click().run()
-    assert tiles(page)["Flagged"] == "2"
-
-
-def test_a_bulk_decision_spares_what_somebody_else_changed_meanwhile(open_page, workbench, sheet):
-    first, second = workbench.pairs.queue(sheet.id)[:2]
-    page = select(open_page("label", sheet=sheet.id, view="list", show="all"), first, second)
-    workbench.pairs.decide([Decision(first.id, "reject", first.row_version)], by=BEN)
-    page.button(key="label_bulk_approve").click().run()
-    assert tiles(page)["Approved"] == "1"
-    assert "was just changed by ben" in page.warning[0].value.replace("\\", "")
-
-
-def test_usage_is_set_with_a_preset_and_keeps_the_review(open_page, workbench, sheet):
-    """TS-12, INV-5: usage and quality are two gates."""
-    pair = workbench.pairs.queue(sheet.id)[0]
-    workbench.pairs.decide([Decision(pair.id, "approve", pair.row_version)], by=ANN)
-    page = select(open_page("label", sheet=sheet.id, view="list", show="approved"), pair)
-    page.selectbox(key="label_usage_preset").select("personal_data").run()
-    page.text_input(key="label_usage_reason").input("names of customers")
-    page.button(key="label_set_usage").click().run()
-    changed = workbench.pairs.get(pair.id)
-    assert changed.usage.summary() == "Training prohibited: names of customers"
-    assert changed.review_status is ReviewStatus.APPROVED
-
-
-def test_usage_without_a_reason_is_refused(open_page, workbench, sheet):
-    page = select(open_page("label", sheet=sheet.id, view="list"), workbench.pairs.queue(sheet.id)[0])
-    page.button(key="label_set_usage").click().run()
-    assert "The reason is missing." in page.error[0].value
-
-
 def test_closing_a_review_leaves_out_what_is_undecided_only_when_said(open_page, workbench, sheet):
     """TS-14"""
     pair = workbench.pairs.queue(sheet.id)[0]
     workbench.pairs.decide([Decision(pair.id, "approve", pair.row_version)], by=ANN)
     page = open_page("label", sheet=sheet.id)
     assert page.button(key="label_close").disabled
-    page.checkbox(key="label_leave_out").check().run()
+    page.checkbox(key=f"label_leave_out_{sheet.id}").check().run()
     page.button(key="label_close").click().run()
     assert {"Train a model", "Reopen"} <= set(labels(page.button))
     page.button(key="label_reopen").click().run()
@@ -234,7 +162,7 @@ def test_closing_a_review_leaves_out_what_is_undecided_only_when_said(open_page,
 def test_a_closed_review_is_locked_and_says_why(open_page, workbench, sheet):
     workbench.training_sheets.move(sheet.id, "close_review", by=ANN, leave_out=True)
     page = open_page("label", sheet=sheet.id, view="list", show="all")
-    assert "The training sheet is approved. Reopen it to change decisions." in [c.value for c in page.caption]
+    assert "The training sheet is approved. Reopen it to change decisions." in plainly(page.caption)
     assert page.button(key="label_bulk_approve").disabled
 
 
@@ -245,7 +173,51 @@ def test_a_role_without_review_rights_reads_but_does_not_decide(open_page, workb
     assert tiles(page)["Pending"] == "12"
     assert "may not review pairs" in replies(page)[0].reason
     page = open_page("label", user=BEN, sheet=sheet.id, view="list")
-    assert "Your role may read pairs, but not review them." in [c.value for c in page.caption]
+    refusal = "Your role, data consumer, may not review pairs."
+    assert refusal in plainly(page.caption)
+    for key in ("label_bulk_approve", "label_bulk_flag", "label_close", "label_reject"):
+        assert (page.button(key=key).disabled, clean(page.button(key=key).help)) == (True, refusal)
+
+
+def test_the_head_says_where_it_comes_from_and_who_closed_the_review(open_page, workbench, sheet):
+    """TS-5, TS-14"""
+    workbench.training_sheets.move(sheet.id, "close_review", by=ANN, leave_out=True)
+    page = open_page("label", sheet=sheet.id)
+    said = " ".join(plainly(page.caption) + plainly(page.markdown))
+    assert "Mails · Mail class v1.0.0 · mail_class · A column of the sheet" in said
+    assert "Review closed by ann@example.com, just now" in said
+    assert page.button(key="label_train").label == "Train a model"
+
+
+def test_the_whole_is_rejected_with_a_reason_only(open_page, workbench, sheet):
+    """TS-14"""
+    page = open_page("label", sheet=sheet.id)
+    page.button(key="label_reject").click().run()
+    assert "A rejection needs a reason." in page.error[0].value
+    page.text_input(key=f"label_reject_note_{sheet.id}").input("the *wrong* column")
+    page.button(key="label_reject").click().run()
+    assert workbench.training_sheets.get(sheet.id).status == "rejected"
+    assert any("Rejected by ann@example.com, just now: the *wrong* column" in said for said in plainly(page.markdown))
+    assert "The training sheet is rejected." in [toast.value for toast in page.toast]
+
+
+def test_a_training_sheet_is_archived_by_its_owner_only(open_page, workbench, sheet):
+    workbench.permissions.assign(BEN, "data_producer", by=ANN)
+    page = open_page("label", user=BEN, sheet=sheet.id)
+    assert page.button(key="label_archive").disabled
+    assert "Only ann@example.com or a data steward may archive" in clean(page.button(key="label_archive").help)
+    page = open_page("label", sheet=sheet.id)
+    page.button(key="label_archive").click().run()
+    assert workbench.training_sheets.get(sheet.id).status == "archived"
+
+
+def test_after_the_last_pair_closing_the_review_is_the_next_step(open_page, workbench, sheet):
+    page = open_page("label", sheet=sheet.id)
+    assert page.button(key="label_close").disabled
+    pairs = workbench.pairs.queue(sheet.id)
+    workbench.pairs.decide([Decision(pair.id, "approve", pair.row_version) for pair in pairs], by=ANN)
+    page.run()
+    assert not page.button(key="label_close").disabled
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------

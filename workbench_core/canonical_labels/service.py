@@ -216,7 +216,7 @@ class CanonicalLabels:
                     f"{used.pairs} pairs in {used.training_sheets} training sheets use this label.",
                     hint="Change its answer instead.",
                 )
-            self._remove(label)
+            self._remove([label_id])
             self._history.add("canonical_label", label_id, "delete", by=by, answer=label.answer[:1000])
 
     # --- steps inside other services' transactions -------------------------------------------------------------------
@@ -281,28 +281,29 @@ class CanonicalLabels:
                 ids=chunk,
             )
 
-    def withdraw(self, label_id: str, version: int, *, by: str) -> bool:
-        """Take back the version of a label that an undone decision wrote; True when the label is gone.
+    def withdraw(self, versions: Mapping[str, int], *, by: str) -> None:
+        """Take back the versions of labels that undone decisions wrote, by label.
 
         The version before it becomes the present one again, as a new version with the reason “undo”. A first
-        version goes with its label, unless other pairs use the label: then it stays. Call it after the pair was
-        unlinked. Raises ChangedByOthers when the label has a newer version.
+        version goes with its label, unless other pairs use the label: then it stays. Call it after the pairs were
+        unlinked. Raises ChangedByOthers when a label has a newer version; labels that are gone need nothing.
         """
-        label = self.get(label_id)
-        if label.version != version:
-            raise ChangedByOthers(
-                f"The canonical label of this item was changed by {label.updated_by} since.",
-                hint="Reopen the pair instead of undoing.",
-            )
-        if version > 1:
-            before = next(entry for entry in self.versions(label_id) if entry.version == version - 1)
-            self._write_versions([(label, before.answer, before.confidence)], by=by, reason="undo")
-            return False
-        if self.usage_of(label_id).pairs or label.reuse_count:
-            return False
-        self._remove(label)
-        self._history.add("canonical_label", label_id, "undo", by=by, answer=label.answer[:1000])
-        return True
+        labels = self._by_id(list(versions))
+        for label in labels:
+            if label.version != versions[label.id]:
+                raise ChangedByOthers(
+                    f"The canonical label of item {label.item_ref} was changed by {label.updated_by} since.",
+                    hint="Reopen the pair instead of undoing.",
+                )
+        former = self._former([label.id for label in labels if label.version > 1])
+        self._write_versions(
+            [(label, *former[label.id]) for label in labels if label.version > 1], by=by, reason="undo"
+        )
+        first = [label for label in labels if label.version == 1 and not label.reuse_count]
+        used = self._used([label.id for label in first])
+        unused = [label.id for label in first if label.id not in used]
+        self._remove(unused)
+        self._history.add_many("canonical_label", unused, "undo", by=by)  # the review of the pair keeps the answer
 
     # --- inside ----------------------------------------------------------------------------------------------------
 
@@ -383,9 +384,41 @@ class CanonicalLabels:
             ],
         )
 
-    def _remove(self, label: CanonicalLabel) -> None:
-        for table, column in (("canonical_label_versions", "canonical_label_id"), ("canonical_labels", "id")):
-            self._store.execute(f"DELETE FROM {table} WHERE {column} = :id", touches=table, id=label.id)
+    def _by_id(self, label_ids: Sequence[str]) -> list[CanonicalLabel]:
+        return [
+            label_from(row)
+            for chunk in chunks(label_ids)
+            for row in self._store.query(
+                f"SELECT {LABEL_COLUMNS} FROM canonical_labels WHERE id IN :ids ORDER BY id", ids=chunk
+            )
+        ]
+
+    def _former(self, label_ids: Sequence[str]) -> dict[str, tuple[str, float]]:
+        """Answer and confidence of the versions before the present ones, by label."""
+        return {
+            rows.text(row, "id"): (rows.text(row, "answer"), rows.number(row, "confidence"))
+            for chunk in chunks(label_ids)
+            for row in self._store.query(
+                "SELECT l.id, v.answer, v.confidence FROM canonical_labels l JOIN canonical_label_versions v "
+                "ON v.canonical_label_id = l.id AND v.version = l.version - 1 WHERE l.id IN :ids ORDER BY l.id",
+                ids=chunk,
+            )
+        }
+
+    def _used(self, label_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the labels that pairs use."""
+        return frozenset(
+            rows.text(row, "canonical_label_id")
+            for chunk in chunks(label_ids)
+            for row in self._store.query(
+                "SELECT DISTINCT canonical_label_id FROM pairs WHERE canonical_label_id IN :ids ORDER BY 1", ids=chunk
+            )
+        )
+
+    def _remove(self, label_ids: Sequence[str]) -> None:
+        for chunk in chunks(label_ids):
+            for table, column in (("canonical_label_versions", "canonical_label_id"), ("canonical_labels", "id")):
+                self._store.execute(f"DELETE FROM {table} WHERE {column} IN :ids", touches=table, ids=chunk)
 
 
 def _where(wanted: LabelFilter) -> tuple[str, dict[str, str | int]]:

@@ -1,10 +1,11 @@
-"""The sheets and templates of the demo data."""
+"""The sheets, templates and label sets of the demo data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from workbench_core.data_quality import Criticality, RuleDraft
+from workbench_core.label_sets import LabelClass, LabelSetDraft
 from workbench_core.ports import ColumnRef, Join, JoinKey, JoinKind, JoinSource, SourceRole
 from workbench_core.prompt_templates import AnswerSource, TemplateDraft, TemplateExample
 from workbench_core.sheets import SheetDraft
@@ -196,5 +197,42 @@ TEMPLATES: tuple[TemplateDraft, ...] = (
         user_prompt="What does the picture {{ path }} show?",
         label_classes=("people", "nature", "object", "text", "microscopy"),
         answer_source=AnswerSource.MANUAL,
+    ),
+)
+
+# one for the label type of each template
+LABEL_SETS: tuple[LabelSetDraft, ...] = (
+    LabelSetDraft(
+        name="Kinds of mail",
+        label_type="mail_class",
+        description="Whether a mail is wanted.",
+        use_case="Filtering mail",
+        classes=(
+            LabelClass("ham", "Ham", "#15803d", "A mail that its reader wants.", "1"),
+            LabelClass("spam", "Spam", "#d03a2b", "Advertising, fraud, or chain letters.", "2"),
+        ),
+        tags=("mail", "texts"),
+    ),
+    LabelSetDraft(
+        name="Answers about Python",
+        label_type="python_answer",
+        description="A text of a few sentences; there are no classes.",
+        use_case="Answering questions",
+        response_schema={"type": "string", "minLength": 2, "maxLength": 4000},
+        tags=("texts",),
+    ),
+    LabelSetDraft(
+        name="Kinds of pictures",
+        label_type="picture_kind",
+        description="What a picture mainly shows.",
+        use_case="Sorting pictures",
+        classes=(
+            LabelClass("people", "People", "#c2410c", "One person or several are the subject.", "1"),
+            LabelClass("nature", "Nature", "#4d7c0f", "Landscapes, plants and animals.", "2"),
+            LabelClass("object", "Object", "#2f6fde", "A thing that people made.", "3"),
+            LabelClass("text", "Text", "#a16207", "Written or printed text.", "4"),
+            LabelClass("microscopy", "Microscopy", "#a855f7", "Seen through a microscope.", "5"),
+        ),
+        tags=("pictures",),
     ),
 )

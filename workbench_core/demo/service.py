@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from workbench_core import rows
 from workbench_core.data_quality import DataQuality
-from workbench_core.demo.recipes import RULES, SHEETS, TEMPLATES
+from workbench_core.demo.recipes import LABEL_SETS, RULES, SHEETS, TEMPLATES
 from workbench_core.demo.sources import SOURCES, DemoSource, data_folder
 from workbench_core.errors import BackendError, Conflict, NotFound
 from workbench_core.history import History
+from workbench_core.label_sets import LabelSets
 from workbench_core.permissions import Action, Permissions
 from workbench_core.ports import Lake, Serving, Store, TableEntry
 from workbench_core.prompt_templates import PromptTemplates
@@ -23,6 +24,7 @@ _IS_DEMO_SHEET = f"(is_demo = TRUE OR source IN ({_SOURCE_NAMES}))"
 _SHEETS = f"SELECT id FROM sheets WHERE {_IS_DEMO_SHEET}"
 _TRAINING_SHEETS = f"SELECT id FROM training_sheets WHERE sheet_id IN ({_SHEETS})"
 _ANSWERINGS = f"SELECT id FROM answerings WHERE training_sheet_id IN ({_TRAINING_SHEETS})"
+_EXPORTS = f"SELECT id FROM exports WHERE training_sheet_id IN ({_TRAINING_SHEETS})"
 _JOBS = f"SELECT id FROM training_jobs WHERE training_sheet_id IN ({_TRAINING_SHEETS})"
 _VERSIONS = f"SELECT model_name || '/' || CAST(version AS TEXT) FROM model_versions WHERE job_id IN ({_JOBS})"
 _MODELS = (  # a model that also has a version trained on other data is not ours to stop
@@ -37,7 +39,7 @@ _QUALITY_RUNS = f"SELECT id FROM quality_runs WHERE sheet_id IN ({_SHEETS})"
 _LABELS = f"SELECT id FROM canonical_labels WHERE sheet_id IN ({_SHEETS})"
 _RUNS = (
     f"(subject_id IN ({_TRAINING_SHEETS}) OR subject_id IN ({_JOBS}) OR subject_id IN ({_EVALUATIONS}) "
-    f"OR subject_id IN ({_VERSIONS}) OR subject_id IN ({_SHEETS}) "
+    f"OR subject_id IN ({_VERSIONS}) OR subject_id IN ({_SHEETS}) OR subject_id IN ({_EXPORTS}) "
     f"OR EXISTS (SELECT 1 FROM gaps g WHERE g.id IN ({_GAPS}) "
     "AND runs.subject_id LIKE g.id || '/%'))"
 )
@@ -71,9 +73,14 @@ REMOVALS: tuple[tuple[str, str], ...] = (
     ("training_job_events", f"job_id IN ({_JOBS})"),
     ("training_job_pairs", f"job_id IN ({_JOBS})"),
     ("training_jobs", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
+    ("exports", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
     ("answering_pairs", f"answering_id IN ({_ANSWERINGS})"),
     ("replaced_answers", f"pair_id IN (SELECT id FROM pairs WHERE training_sheet_id IN ({_TRAINING_SHEETS}))"),
     ("answerings", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
+    ("former_usages", f"pair_id IN (SELECT id FROM pairs WHERE training_sheet_id IN ({_TRAINING_SHEETS}))"),
+    ("review_steps", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
+    ("pair_drafts", f"pair_id IN (SELECT id FROM pairs WHERE training_sheet_id IN ({_TRAINING_SHEETS}))"),
+    ("pair_comments", f"pair_id IN (SELECT id FROM pairs WHERE training_sheet_id IN ({_TRAINING_SHEETS}))"),
     ("pair_reviews", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
     ("pairs", f"training_sheet_id IN ({_TRAINING_SHEETS})"),
     ("training_sheets", f"sheet_id IN ({_SHEETS})"),
@@ -88,6 +95,7 @@ REMOVALS: tuple[tuple[str, str], ...] = (
     ("quality_profiles", f"sheet_id IN ({_SHEETS})"),
     ("quality_options", f"sheet_id IN ({_SHEETS})"),
     ("attached_templates", f"sheet_id IN ({_SHEETS})"),
+    ("label_sets", "is_demo = TRUE"),
     ("prompt_templates", _UNUSED_TEMPLATES),
     ("unsaved_sheets", f"sheet_id IN ({_SHEETS})"),
     ("sheets", _IS_DEMO_SHEET),
@@ -103,10 +111,15 @@ _DETACHED: tuple[tuple[str, str], ...] = (
         "UPDATE prompt_templates SET parent_id = NULL WHERE parent_id IN "
         f"(SELECT id FROM prompt_templates WHERE {_UNUSED_TEMPLATES})",
     ),
+    (
+        "label_sets",
+        "UPDATE label_sets SET parent_id = NULL WHERE parent_id IN (SELECT id FROM label_sets WHERE is_demo = TRUE)",
+    ),
 )
 _TOLD = {
     "sheets": "sheets",
     "prompt_templates": "prompt templates",
+    "label_sets": "label sets",
     "training_sheets": "training sheets",
     "pairs": "pairs",
     "canonical_labels": "canonical labels",
@@ -152,6 +165,7 @@ class Demo:
         *,
         sheets: Sheets,
         prompt_templates: PromptTemplates,
+        label_sets: LabelSets,
         data_quality: DataQuality,
         serving: Serving,
     ) -> None:
@@ -161,6 +175,7 @@ class Demo:
         self._permissions = permissions
         self._sheets = sheets
         self._prompt_templates = prompt_templates
+        self._label_sets = label_sets
         self._data_quality = data_quality
         self._serving = serving
 
@@ -178,7 +193,7 @@ class Demo:
         return bool(self._count("sheets", "is_demo = TRUE"))
 
     def load(self, *, by: str) -> DemoContent:
-        """Put tables, pictures, sheets and templates in place; what is there already stays as it is."""
+        """Put tables, pictures, sheets, templates and label sets in place; what is there already stays as it is."""
         self._permissions.check(by, Action.ADMINISTER)
         present = {entry.name for entry in self._lake.tables()}
         for source in SOURCES:
@@ -255,6 +270,9 @@ class Demo:
         for template_draft in TEMPLATES:
             template = self._prompt_templates.create(template_draft, by=by, is_demo=True)
             self._prompt_templates.move(template.id, "publish", by=by)
+        for label_set_draft in LABEL_SETS:
+            label_set = self._label_sets.create(label_set_draft, by=by, is_demo=True)
+            self._label_sets.move(label_set.id, "publish", by=by)
         self._history.add("demo", "demo", "load", by=by)
 
     def _stop(self, endpoint: str) -> None:

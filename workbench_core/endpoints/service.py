@@ -33,6 +33,7 @@ from workbench_core.endpoints.model import (
 from workbench_core.endpoints.records import EndpointRecords
 from workbench_core.errors import Conflict, Invalid, NotFound, WorkbenchError
 from workbench_core.history import History
+from workbench_core.label_sets import check_may_serve
 from workbench_core.model_versions import ModelVersions
 from workbench_core.permissions import Action, Permissions
 from workbench_core.ports import EndpointState, Json, QueryResult, ServedVersion, Serving, Store, Tracker
@@ -100,10 +101,12 @@ class Endpoints:
         """Serve a version: on a new endpoint, or on an existing one, where the versions before keep the rest (DP-3).
 
         A blank name becomes the model's. Raises Invalid, NotFound for an unknown version, Conflict when the endpoint
-        serves another model, serves just this already or is being changed, and what serving raises.
+        serves another model, serves just this already or is being changed, or when a label set forbids to serve its
+        classes, and what serving raises.
         """
         self._permissions.check(by, Action.DEPLOY)
         made = self._versions.get(model_name, version)
+        check_may_serve(self._store, made.label_type)
         name = check_name(name) if name.strip() else name_for(model_name)
         with self._alone(name):
             known = self._free(name)

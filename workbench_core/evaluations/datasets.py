@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from workbench_core import rows, usage
+from workbench_core.eligibility import APPROVED
 from workbench_core.errors import Invalid, NotFound
 from workbench_core.evaluations.model import DatasetChoice, DatasetKind
 from workbench_core.metrics import AnswerField, AnswerKind, answer_schema
 from workbench_core.model_versions import ModelVersion, ModelVersions
 from workbench_core.ports import Json, Row, Store
-from workbench_core.training_gate import APPROVED
 from workbench_core.usage import Use
 
 SEEN = "seen in training"

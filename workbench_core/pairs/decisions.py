@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from workbench_core.errors import Conflict, Invalid
 from workbench_core.lifecycle import Lifecycle
 from workbench_core.metrics import AnswerKind
 from workbench_core.pairs.answers import AnswerVerdict, check_answer
-from workbench_core.pairs.model import Pair, ResponseSource, ReviewStatus
+from workbench_core.pairs.model import Pair, PairChange, QualityFlag, ResponseSource, ReviewStatus
 from workbench_core.prompt_templates import TemplateDraft
 
 LIFECYCLE: Lifecycle[ReviewStatus] = Lifecycle(
@@ -25,6 +25,7 @@ LIFECYCLE: Lifecycle[ReviewStatus] = Lifecycle(
     ),
     save=({ReviewStatus.PENDING}, ReviewStatus.PENDING),
 )
+SET_FLAGS = "set_flags"
 LABELLED = (ReviewStatus.APPROVED, ReviewStatus.EDITED)
 
 
@@ -32,8 +33,9 @@ LABELLED = (ReviewStatus.APPROVED, ReviewStatus.EDITED)
 class Decision:
     """What a person decided on the version of a pair that they saw.
 
-    `action` is approve, edit, reject, flag or reopen. Approving with another answer than the pair's is an edit, and
-    editing without a change is an approval (TS-8). A flag needs a note.
+    `action` is approve, edit, reject, flag, reopen or set_flags. Approving with another answer than the pair's is an
+    edit, and editing without a change is an approval (TS-8). A flag needs a note. `flags` become the pair's quality
+    flags, None leaves those as they are; set_flags changes nothing else and is possible in every status.
     """
 
     pair_id: str
@@ -41,14 +43,19 @@ class Decision:
     row_version: int
     answer: str | None = None
     note: str = ""
+    flags: tuple[QualityFlag, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionResult:
-    """Which decisions were carried out, and why the others were refused, by pair."""
+    """Which decisions were carried out, and why the others were refused, by pair.
+
+    `changes` has, for those that somebody changed meanwhile, who made them what and when.
+    """
 
     done: tuple[str, ...] = ()
     refused: Mapping[str, str] = field(default_factory=dict)
+    changes: Mapping[str, PairChange] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ class Outcome:
     @property
     def writes_label(self) -> bool:
         """Whether the answer becomes the canonical label of the item."""
-        return self.after.review_status in LABELLED
+        return self.action != SET_FLAGS and self.after.review_status in LABELLED
 
 
 def judge(pair: Pair, decision: Decision, template: TemplateDraft, *, by: str, now: datetime) -> Outcome:
@@ -74,6 +81,8 @@ def judge(pair: Pair, decision: Decision, template: TemplateDraft, *, by: str, n
     accepted or a missing reason.
     """
     action, verdict = decision.action, None
+    if action == SET_FLAGS:
+        return _flagged(pair, decision, now=now)
     if action not in LIFECYCLE.table:
         raise Invalid(f"There is no decision “{action}”.", hint=f"Decisions: {', '.join(LIFECYCLE.table)}.")
     if action in {"approve", "edit"}:
@@ -91,12 +100,25 @@ def judge(pair: Pair, decision: Decision, template: TemplateDraft, *, by: str, n
         reviewed_by="" if action == "reopen" else by,
         reviewed_at=None if action == "reopen" else now,
         review_note="" if action == "reopen" else note,
+        quality_flags=pair.quality_flags if decision.flags is None else ordered(decision.flags),
         row_version=pair.row_version + 1,
         updated_at=now,
     )
     if verdict is not None:
         after = replace(_answered(after, verdict), response_source=ResponseSource.HUMAN_VERIFIED)
     return Outcome(pair, after, action, note)
+
+
+def ordered(flags: Iterable[QualityFlag]) -> tuple[QualityFlag, ...]:
+    """Quality flags, each once and always in the same order."""
+    chosen = set(flags)
+    return tuple(flag for flag in QualityFlag if flag in chosen)
+
+
+def _flagged(pair: Pair, decision: Decision, *, now: datetime) -> Outcome:
+    """The pair with other quality flags and nothing else changed."""
+    after = replace(pair, quality_flags=ordered(decision.flags or ()), row_version=pair.row_version + 1, updated_at=now)
+    return Outcome(pair, after, SET_FLAGS, decision.note.strip())
 
 
 def saved(pair: Pair, answer: str, template: TemplateDraft, *, now: datetime) -> Outcome:

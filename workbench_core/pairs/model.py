@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -11,17 +11,19 @@ from typing import Any
 
 from workbench_core import rows, usage
 from workbench_core.ports import Json, Message, Row
-from workbench_core.usage import UsageRules, Use
+from workbench_core.runs import Run
+from workbench_core.usage import UsageRules
 
 PAIR_COLUMNS = (
     "id, training_sheet_id, sheet_id, item_ref, sequence_number, variables, messages, answer, original_answer, "
     "response_source, review_status, was_auto_approved, canonical_label_id, reviewed_by, reviewed_at, review_note, "
     "quality_score, allowed_uses, prohibited_uses, usage_reason, classification, generation_error, "
-    "generation_details, row_version, created_at, updated_at"
+    "generation_details, quality_flags, row_version, created_at, updated_at"
 )
 REVIEW_COLUMNS = (
     "id, pair_id, training_sheet_id, action, note, status_before, status_after, answer_before, answer_after, "
-    "source_before, label_before, label_after, label_version, row_version, by_user, reviewed_at, undone_at"
+    "source_before, label_before, label_after, label_version, row_version, by_user, reviewed_at, undone_at, step_id, "
+    "changes"
 )
 
 
@@ -44,6 +46,18 @@ class ResponseSource(StrEnum):
     HUMAN_LABELED = "human_labeled"
     HUMAN_VERIFIED = "human_verified"
     CANONICAL = "canonical"
+
+
+class QualityFlag(StrEnum):
+    """What is wrong with a pair, said by a person or found by a check (spec 2.6)."""
+
+    HALLUCINATION = "hallucination"
+    INCOMPLETE = "incomplete"
+    AMBIGUOUS = "ambiguous"
+    INCORRECT = "incorrect"
+    DUPLICATE = "duplicate"
+    PII = "pii"
+    TOXIC = "toxic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,22 +87,12 @@ class Pair:
     row_version: int
     created_at: datetime
     updated_at: datetime
+    quality_flags: tuple[QualityFlag, ...] = ()
 
     @property
     def generation_note(self) -> str:
         """Why the generated answer is not valid; empty when it is."""
         return str(self.generation_details.get("note") or "")
-
-
-@dataclass(frozen=True, slots=True)
-class PairFilter:
-    """Which pairs to list; empty parts do not restrict (TS-6)."""
-
-    status: ReviewStatus | None = None
-    source: ResponseSource | None = None
-    search: str = ""
-    has_error: bool | None = None
-    eligible_for: Use | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,14 +141,47 @@ class PairReview:
     by: str
     reviewed_at: datetime
     undone_at: datetime | None
+    step_id: str = ""
+    changes: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PairChange:
+    """What became of a pair after a person had read it: who changed it last, from what to what, and when.
+
+    `action` is approve, edit, reject, flag, reopen, set_flags, save, generate, or undo.
+    """
+
+    pair_id: str
+    by: str
+    action: str
+    status_before: ReviewStatus
+    status_after: ReviewStatus
+    answer_before: str
+    answer_after: str
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """The decision that was taken back."""
+    """The step that was taken back or done again: its first pair, and how many it has.
+
+    A step of very many pairs is worked on by a run; `pairs` is then what it will change.
+    """
 
     pair_id: str
     action: str
+    pairs: int = 1
+    item_ref: str = ""
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What undo and redo would do, such as “approve of 212 pairs”; empty when there is nothing."""
+
+    undo: str = ""
+    redo: str = ""
 
 
 def pair_from(row: Row) -> Pair:
@@ -173,7 +210,20 @@ def pair_from(row: Row) -> Pair:
         row_version=rows.whole(row, "row_version"),
         created_at=rows.time(row, "created_at"),
         updated_at=rows.time(row, "updated_at"),
+        quality_flags=flags_from(row),
     )
+
+
+def flags_from(row: Row) -> tuple[QualityFlag, ...]:
+    """The quality flags of a row."""
+    text = row["quality_flags"]
+    return () if text == "[]" else tuple(QualityFlag(flag) for flag in rows.json_texts(row, "quality_flags"))
+
+
+def flags_text(flags: Iterable[QualityFlag]) -> str:
+    """Quality flags as the table keeps them: each once, always in the same order."""
+    chosen = set(flags)
+    return json.dumps([flag.value for flag in QualityFlag if flag in chosen])
 
 
 def message_from(stored: Mapping[str, Any]) -> Message:
@@ -201,4 +251,6 @@ def review_from(row: Row) -> PairReview:
         by=rows.text(row, "by_user"),
         reviewed_at=rows.time(row, "reviewed_at"),
         undone_at=rows.time_or_none(row, "undone_at"),
+        step_id=rows.text(row, "step_id"),
+        changes=rows.json_object(row, "changes"),
     )

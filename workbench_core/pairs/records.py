@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench_core import rows
 from workbench_core.canonical_labels import chunks
 from workbench_core.clock import new_id
-from workbench_core.errors import ChangedByOthers, Conflict
+from workbench_core.errors import ChangedByOthers, NotFound
+from workbench_core.pairs.changes import changes_of
 from workbench_core.pairs.decisions import Outcome
 from workbench_core.pairs.model import (
     PAIR_COLUMNS,
     REVIEW_COLUMNS,
     Pair,
-    PairCounts,
-    PairFilter,
+    PairChange,
     PairReview,
     ResponseSource,
     ReviewStatus,
+    flags_text,
     pair_from,
     review_from,
 )
 from workbench_core.ports import Store, Value
 from workbench_core.prompt_templates import TemplateSnapshot, from_snapshot
+
+_DECIDED_COLUMNS = PAIR_COLUMNS.replace("variables, messages", "'{}' AS variables, '[]' AS messages")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,30 @@ class PairRecords:
                 found[pair.id] = pair
         return found
 
+    def to_decide(self, pair_ids: Sequence[str]) -> dict[str, Pair]:
+        """The same without their questions and values, which no decision reads."""
+        found: dict[str, Pair] = {}
+        for chunk in chunks(pair_ids):
+            for row in self._store.query(f"SELECT {_DECIDED_COLUMNS} FROM pairs WHERE id IN :ids", ids=chunk):
+                pair = pair_from(row)
+                found[pair.id] = pair
+        return found
+
+    def origin(self, training_sheet_id: str) -> Origin:
+        """Raises NotFound."""
+        found = self._origins([training_sheet_id])
+        if not found:
+            raise NotFound("This training sheet does not exist.", hint="Choose one on the Label page.")
+        return found[training_sheet_id]
+
     def origins(self, pairs: Sequence[Pair]) -> dict[str, Origin]:
+        return self._origins(list({pair.training_sheet_id for pair in pairs}))
+
+    def _origins(self, training_sheet_ids: Sequence[str]) -> dict[str, Origin]:
         found = self._store.query(
             "SELECT id, name, status, sheet_id, label_type, prompt_template_id, template_snapshot "
             "FROM training_sheets WHERE id IN :ids ORDER BY id",
-            ids=list({pair.training_sheet_id for pair in pairs}),
+            ids=list(training_sheet_ids),
         )
         return {
             rows.text(row, "id"): Origin(
@@ -74,16 +94,33 @@ class PairRecords:
             for row in found
         }
 
-    def changers(self, pair_ids: Sequence[str]) -> dict[str, str]:
-        """Who changed each of these pairs last."""
-        changers = dict.fromkeys(pair_ids, "somebody else")
-        for chunk in chunks(pair_ids):
+    def changes_since(self, seen: Mapping[str, int]) -> dict[str, PairChange]:
+        """What became of pairs after the versions that a person saw: from there to the newest decision about each."""
+        found: dict[str, PairChange] = {}
+        for chunk in chunks(seen):
             for row in self._store.query(
-                "SELECT pair_id, by_user FROM pair_reviews WHERE pair_id IN :ids ORDER BY pair_id, row_version",
+                "SELECT r.pair_id, r.row_version, r.action, r.by_user, r.reviewed_at, r.undone_at, r.status_before, "
+                "r.answer_before, p.review_status AS status_now, p.answer AS answer_now "
+                "FROM pair_reviews r JOIN pairs p ON p.id = r.pair_id WHERE r.pair_id IN :ids "
+                "ORDER BY r.pair_id, r.row_version",
                 ids=chunk,
             ):
-                changers[rows.text(row, "pair_id")] = rows.text(row, "by_user")
-        return changers
+                pair_id, undone_at = rows.text(row, "pair_id"), rows.time_or_none(row, "undone_at")
+                is_new = rows.whole(row, "row_version") > seen[pair_id]
+                if not is_new and undone_at is None:
+                    continue
+                first = found.get(pair_id)
+                found[pair_id] = PairChange(
+                    pair_id,
+                    by=rows.text(row, "by_user"),
+                    action=rows.text(row, "action") if undone_at is None else "undo",
+                    status_before=first.status_before if first else ReviewStatus(rows.text(row, "status_before")),
+                    status_after=ReviewStatus(rows.text(row, "status_now")),
+                    answer_before=first.answer_before if first else rows.text(row, "answer_before"),
+                    answer_after=rows.text(row, "answer_now"),
+                    changed_at=undone_at or rows.time(row, "reviewed_at"),
+                )
+        return found
 
     def sources_before(self, pair_ids: Sequence[str]) -> dict[str, ResponseSource]:
         """Where the unchanged answers of approved pairs had come from, for pairs that are reopened."""
@@ -97,17 +134,6 @@ class PairRecords:
                 sources[rows.text(row, "pair_id")] = ResponseSource(rows.text(row, "source_before"))
         return sources
 
-    def latest_review(self, training_sheet_id: str, by: str) -> PairReview:
-        found = self._store.query(
-            f"SELECT {REVIEW_COLUMNS} FROM pair_reviews WHERE training_sheet_id = :sheet AND by_user = :by "
-            "AND undone_at IS NULL AND action <> 'generate' ORDER BY reviewed_at DESC, id LIMIT 1",
-            sheet=training_sheet_id,
-            by=by,
-        )
-        if not found:
-            raise Conflict("There is no decision of yours to undo.", hint="Undo takes back your own decisions.")
-        return review_from(found[0])
-
     def review_before(self, review: PairReview) -> PairReview | None:
         """The decision that stood before this one; none after a reopening or in the beginning."""
         found = self._store.query(
@@ -119,10 +145,13 @@ class PairRecords:
         before = review_from(found[0]) if found else None
         return before if before and before.action != "reopen" else None
 
-    def write(self, outcomes: Sequence[Outcome], *, by: str) -> None:
-        """Store the pairs and append one review each. Raises ChangedByOthers when another writer was first."""
+    def write(self, outcomes: Sequence[Outcome], step_ids: Sequence[str], *, by: str) -> None:
+        """Store the pairs and append one review each, of these steps. Raises ChangedByOthers when outrun."""
         self.update([outcome.after for outcome in outcomes])
-        self._store.append("pair_reviews", [_review_row(outcome, by) for outcome in outcomes])
+        self._store.append(
+            "pair_reviews",
+            [_review_row(outcome, step_id, by) for outcome, step_id in zip(outcomes, step_ids, strict=True)],
+        )
 
     def update(self, pairs: Sequence[Pair]) -> None:
         changed = self._store.execute_many(
@@ -130,7 +159,8 @@ class PairRecords:
             "response_source = :response_source, review_status = :review_status, "
             "was_auto_approved = :was_auto_approved, canonical_label_id = :canonical_label_id, "
             "reviewed_by = :reviewed_by, reviewed_at = :reviewed_at, review_note = :review_note, "
-            "quality_score = :quality_score, generation_error = :generation_error, updated_at = :updated_at, "
+            "quality_score = :quality_score, generation_error = :generation_error, quality_flags = :quality_flags, "
+            "updated_at = :updated_at, "
             "row_version = row_version + 1 "
             "WHERE id = :id AND row_version = :row_version - 1",
             [
@@ -148,9 +178,10 @@ class PairRecords:
                     "review_note": pair.review_note,
                     "quality_score": pair.quality_score,
                     "generation_error": pair.generation_error,
+                    "quality_flags": flags_text(pair.quality_flags),
                     "updated_at": pair.updated_at,
                 }
-                for pair in pairs
+                for pair in sorted(pairs, key=lambda pair: pair.id)  # two writers lock rows in the same order
             ],
             touches="pairs",
         )
@@ -158,47 +189,7 @@ class PairRecords:
             raise ChangedByOthers("A pair was just changed by somebody else.", hint="Reload and try again.")
 
 
-def where_of(training_sheet_id: str, wanted: PairFilter) -> tuple[str, dict[str, Value]]:
-    parts, params = ["training_sheet_id = :sheet"], dict[str, Value](sheet=training_sheet_id)
-    if wanted.status is not None:
-        parts.append("review_status = :status")
-        params["status"] = wanted.status.value
-    if wanted.source is not None:
-        parts.append("response_source = :source")
-        params["source"] = wanted.source.value
-    if wanted.has_error is not None:
-        parts.append("generation_error <> ''" if wanted.has_error else "generation_error = ''")
-    if wanted.eligible_for is not None:
-        parts.append("allowed_uses LIKE :use AND prohibited_uses NOT LIKE :use")
-        params["use"] = f"%{json.dumps(wanted.eligible_for.value)}%"
-    if wanted.search.strip():
-        parts.append(
-            "LOWER(item_ref || ' ' || answer || ' ' || variables || ' ' || review_note) LIKE LOWER(:pattern) ESCAPE '!'"
-        )
-        params["pattern"] = rows.search_pattern(wanted.search)
-    return " AND ".join(parts), params
-
-
-def counts_from(groups: Sequence[Mapping[str, Value]]) -> PairCounts:
-    by_status: dict[str, int] = defaultdict(int)
-    by_source: dict[ResponseSource, int] = defaultdict(int)
-    automatic = failed = 0
-    for group in groups:
-        pairs = rows.whole(dict(group), "pairs")
-        by_status[str(group["review_status"])] += pairs
-        by_source[ResponseSource(str(group["response_source"]))] += pairs
-        automatic += pairs if group["auto"] else 0
-        failed += pairs if group["failed"] else 0
-    return PairCounts(
-        total=sum(by_status.values()),
-        auto_approved=automatic,
-        errors=failed,
-        by_source=dict(by_source),
-        **{status.value: by_status[status.value] for status in ReviewStatus},
-    )
-
-
-def _review_row(outcome: Outcome, by: str) -> dict[str, Value]:
+def _review_row(outcome: Outcome, step_id: str, by: str) -> dict[str, Value]:
     before, after = outcome.before, outcome.after
     return {
         "id": new_id("review"),
@@ -217,4 +208,6 @@ def _review_row(outcome: Outcome, by: str) -> dict[str, Value]:
         "row_version": after.row_version,
         "by_user": by,
         "reviewed_at": after.updated_at,
+        "step_id": step_id,
+        "changes": rows.to_json(changes_of(before, after)),
     }

@@ -1,16 +1,21 @@
 """Levels: every column as small numbers, one per condition that a slice may use."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from workbench_core.slices.predicates import Condition, Operator, column_of, comparable, joined_text, plain_scalar
 from workbench_core.slices.text import CLUSTER_COLUMN, TextClusters
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NUMERIC_BINS = 5
 TOP_VALUES = 20
@@ -45,7 +50,9 @@ def encode_clusters(frame: pd.DataFrame, clusters: TextClusters) -> Levels:
     return Levels(codes.astype(np.int64), tuple(conditions))
 
 
-def _encode_column(column: "pd.Series[str]", name: str, min_support: int) -> Levels:
+def _encode_column(column: pd.Series[str], name: str, min_support: int) -> Levels:
+    import pandas as pd
+
     values = comparable(column)
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > _FEW_VALUES:
         levels = _bins(values.to_numpy(dtype=np.float64, na_value=np.nan), name)
@@ -58,8 +65,10 @@ def _encode_column(column: "pd.Series[str]", name: str, min_support: int) -> Lev
     return Levels(codes, (*levels.conditions, Condition(name, Operator.IS_MISSING)))
 
 
-def _categories(values: "pd.Series[str]", name: str, min_support: int) -> Levels:
+def _categories(values: pd.Series[str], name: str, min_support: int) -> Levels:
     """Keep the most frequent values that reach the smallest support."""
+    import pandas as pd
+
     numbers, distinct = pd.factorize(values)
     counts = np.bincount(numbers[numbers >= 0], minlength=len(distinct))
     order = np.argsort(-counts, kind="stable")[:TOP_VALUES]

@@ -1,18 +1,22 @@
 """Predicates: what puts an item into a slice, in words, as JSON, and as a test that can be run again later."""
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from workbench_core.errors import Invalid
 from workbench_core.slices.text import TextClusters
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Scalar: TypeAlias = str | int | float | bool
 Bounds: TypeAlias = tuple[float | None, float | None]  # from the first up to but not including the second
@@ -67,7 +71,7 @@ class Predicate:
         return json.dumps({"conditions": conditions, "clusters": clusters})
 
     @staticmethod
-    def from_json(text: str) -> "Predicate":
+    def from_json(text: str) -> Predicate:
         """Read what `to_json` wrote."""
         stored = json.loads(text)
         conditions = (
@@ -80,6 +84,8 @@ class Predicate:
 
 def matches(predicate: Predicate, row: Mapping[str, object]) -> bool:
     """Say whether one item belongs to a slice; use `select` for many. Raises Invalid when a column is absent."""
+    import pandas as pd
+
     return bool(select(predicate, pd.DataFrame([dict(row)]))[0])
 
 
@@ -91,8 +97,10 @@ def select(predicate: Predicate, frame: pd.DataFrame) -> BoolArray:
     return chosen
 
 
-def comparable(column: "pd.Series[str]") -> "pd.Series[str]":
+def comparable(column: pd.Series[str]) -> pd.Series[str]:
     """Give a column whose values are JSON scalars or missing, so that a stored value compares equal later."""
+    import pandas as pd
+
     if pd.api.types.is_numeric_dtype(column) or isinstance(column.dtype, pd.StringDtype):
         return column
     return column.astype(object).map(plain_scalar, na_action="ignore")
@@ -111,7 +119,7 @@ def joined_text(frame: pd.DataFrame, columns: tuple[str, ...]) -> list[str]:
     return [" ".join(row) for row in zip(*texts, strict=True)]
 
 
-def column_of(frame: pd.DataFrame, name: str) -> "pd.Series[str]":
+def column_of(frame: pd.DataFrame, name: str) -> pd.Series[str]:
     """Give a column by name. Raises Invalid when it is absent."""
     if name not in frame.columns:
         raise Invalid(f"There is no column “{name}” here.", "Choose a dataset that has this column.")
@@ -129,7 +137,9 @@ def _holds(condition: Condition, frame: pd.DataFrame, clusters: TextClusters | N
     return comparable(column).eq(condition.value).fillna(False).to_numpy(dtype=bool)
 
 
-def _between(column: "pd.Series[str]", bounds: Bounds) -> BoolArray:
+def _between(column: pd.Series[str], bounds: Bounds) -> BoolArray:
+    import pandas as pd
+
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     low = -math.inf if bounds[0] is None else bounds[0]
     inside = numbers >= low  # nan is never inside

@@ -1,18 +1,23 @@
 """The search for weak slices: count every combination, test it against all it is part of, keep what is new."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from workbench_core.slices.encoding import Levels, encode, encode_clusters
 from workbench_core.slices.predicates import BoolArray, Operator, Predicate, joined_text
 from workbench_core.slices.priority import GapSeverity, gap_severity
 from workbench_core.slices.text import TextClusters, fit_text_clusters
 from workbench_core.statistics import Interval, benjamini_hochberg, hypergeometric_tail, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IntArray = npt.NDArray[np.int64]
 
@@ -155,7 +160,7 @@ class _Search:
         ]
         return sorted(found, key=lambda c: (-c.excess, len(c.levels), sorted(c.levels)))
 
-    def _tested(self) -> "Iterator[_Batch]":
+    def _tested(self) -> Iterator[_Batch]:
         """Count and test every combination; one batch per set of columns."""
         whole = _Table(np.array(self.failed.size), np.array(self.failed.sum()))
         tables: dict[tuple[int, ...], _Table] = {(): whole}
@@ -175,7 +180,7 @@ class _Search:
         support = np.bincount(key, minlength=cells).reshape(sizes)
         return _Table(support, np.bincount(key[self.failed], minlength=cells).reshape(sizes))
 
-    def _test(self, columns: tuple[int, ...], table: _Table, tables: "dict[tuple[int, ...], _Table]") -> "_Batch":
+    def _test(self, columns: tuple[int, ...], table: _Table, tables: dict[tuple[int, ...], _Table]) -> _Batch:
         enough = table.support >= self.min_support
         for axis in range(len(columns)):
             enough[(slice(None),) * axis + (0,)] = False  # code 0 is no condition
@@ -191,7 +196,7 @@ class _Search:
             weak = weak[p_values[weak] < FALSE_DISCOVERY_RATE]  # the rest cannot reach q < 0.05 any more
         return _Batch(columns, codes, support, failures, p_values)
 
-    def _candidates(self, batch: "_Batch", q_values: npt.NDArray[np.float64]) -> list[_Candidate]:
+    def _candidates(self, batch: _Batch, q_values: npt.NDArray[np.float64]) -> list[_Candidate]:
         rate = float(self.failed.mean())
         return [
             _Candidate(

@@ -1,15 +1,20 @@
 """Feature profiles: what a feature looked like at reference time, small enough to store with a version."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from workbench_core.statistics.proportions import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TOP_CATEGORIES = 19
 _REMEMBERED_CATEGORIES = 5_000
@@ -35,7 +40,7 @@ class Counts:
         """Count the rows."""
         return sum(self.cells)
 
-    def __add__(self, other: "Counts") -> "Counts":
+    def __add__(self, other: Counts) -> Counts:
         if len(self.cells) != len(other.cells):
             raise ValueError("Counts of different profiles cannot be added.")
         cells = tuple(mine + theirs for mine, theirs in zip(self.cells, other.cells, strict=True))
@@ -87,7 +92,7 @@ class Profile:
         )
 
     @staticmethod
-    def from_json(text: str) -> "Profile":
+    def from_json(text: str) -> Profile:
         """Read what `to_json` wrote."""
         stored = json.loads(text)
         return Profile(
@@ -160,6 +165,8 @@ def _numeric_counts(edges: tuple[float, ...], numbers: FloatArray) -> Counts:
 
 
 def _category_counts(profile: Profile, values: npt.NDArray[np.object_]) -> Counts:
+    import pandas as pd
+
     frequency = _texts(values).value_counts(dropna=False)
     top, others = dict.fromkeys(profile.categories, 0), set(profile.others or ())
     totals = {"other": 0, "new": 0, "missing": 0}
@@ -188,7 +195,9 @@ def _quantile_edges(finite: FloatArray, bins: int) -> tuple[float, ...]:
     return (low, *inner.tolist(), high)
 
 
-def _texts(values: Iterable[object]) -> "pd.Series[str]":
+def _texts(values: Iterable[object]) -> pd.Series[str]:
+    import pandas as pd
+
     series = pd.Series(values if isinstance(values, np.ndarray) else list(values), dtype=object)
     return series.where(series.isna(), series.astype(str))
 

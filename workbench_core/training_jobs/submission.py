@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from workbench_core import rows, usage
+from workbench_core.eligibility import APPROVED
 from workbench_core.errors import Conflict, Invalid
 from workbench_core.model_versions import ModelVersion, ModelVersions
 from workbench_core.ports import Store, Trainer
-from workbench_core.training_gate import APPROVED, GatePair, GateResult, Shares, decide_gate
+from workbench_core.training_gate import GatePair, GateResult, Shares, decide_gate
 from workbench_core.training_jobs.model import MODEL_NAME, TRAINABLE, Candidate, JobRequest, model_name_from
 from workbench_core.training_sheets import TrainingSheet, TrainingSheets
 from workbench_core.usage import Use

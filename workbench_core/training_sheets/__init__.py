@@ -18,6 +18,7 @@ from workbench_core.training_sheets.model import (
     TrainingSheetStatus,
 )
 from workbench_core.training_sheets.replaced_answers import ReplacedAnswer
+from workbench_core.training_sheets.sampling import MOST_SAMPLE_SEED, MOST_SAMPLED, Sampling
 from workbench_core.training_sheets.service import TrainingSheets
 from workbench_core.training_sheets.spending import Spending, money
 
@@ -25,6 +26,8 @@ __all__ = [
     "ANSWERING_LIFECYCLE",
     "LIFECYCLE",
     "MAX_EXAMPLES",
+    "MOST_SAMPLED",
+    "MOST_SAMPLE_SEED",
     "PAUSED",
     "AnswerRequest",
     "Answering",
@@ -34,6 +37,7 @@ __all__ = [
     "GenerationRequest",
     "Preflight",
     "ReplacedAnswer",
+    "Sampling",
     "Spending",
     "TrainingSheet",
     "TrainingSheetStatus",

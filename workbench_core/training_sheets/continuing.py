@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from workbench_core.chat_models import ChatModels
 from workbench_core.errors import Conflict
 from workbench_core.ports import Lake
 from workbench_core.sheets import Sheet, Sheets, SheetStatus
 from workbench_core.sheets.join_config import join_json
-from workbench_core.training_sheets.model import TrainingSheet, asks_model
+from workbench_core.training_sheets.model import GenerationOptions, TrainingSheet, asks_model
 from workbench_core.training_sheets.spending import check_room, checked_allowance
 
 _SAMPLING = ("sample_size", "sample_seed", "stratify_column")
@@ -30,7 +30,7 @@ class Continuing:
         """
         sheet = self._sheets.get(training_sheet.sheet_id)
         check_active(sheet)
-        if changed := " and ".join(changed_parts(training_sheet.options.selection, sheet)):
+        if changed := " and ".join(changed_parts(training_sheet.options, sheet)):
             raise Conflict(
                 f"The {changed} of the sheet “{sheet.name}” changed since “{training_sheet.name}” was begun.",
                 hint="Set it back to go on, or generate a new training sheet.",
@@ -76,7 +76,12 @@ def selection_of(sheet: Sheet) -> dict[str, str]:
     }
 
 
-def changed_parts(kept: Mapping[str, str], sheet: Sheet) -> Iterator[str]:
-    """What decides otherwise now; nothing for a training sheet that kept none."""
+def changed_parts(options: GenerationOptions, sheet: Sheet) -> Iterator[str]:
+    """What decides otherwise now; nothing for a training sheet that kept none.
+
+    How the sheet is sampled does not matter to one that has a sample of its own.
+    """
     now = selection_of(sheet)
-    yield from (name for name, value in kept.items() if now.get(name, value) != value)
+    if options.sampling:
+        del now["sampling"]
+    yield from (name for name, value in options.selection.items() if now.get(name, value) != value)

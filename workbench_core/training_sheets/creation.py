@@ -20,6 +20,7 @@ from workbench_core.training_sheets.model import (
     asks_model,
     reads_column,
 )
+from workbench_core.training_sheets.sampling import drawn_items, with_sampling
 from workbench_core.training_sheets.spending import checked_allowance
 
 MAX_NAME = 200
@@ -103,14 +104,22 @@ class Creation:
             else ()
         )
         return GenerationOptions(
-            item_refs=request.item_refs,
+            item_refs=self._items(request, sheet),
             held_out=request.held_out,
             includes_set_aside=request.includes_set_aside,
             seed=request.seed,
             examples_wanted=request.examples if asks else 0,
             examples=examples,
             selection=selection_of(sheet),
+            sampling=request.sampling,
         )
+
+    def _items(self, request: GenerationRequest, sheet: Sheet) -> tuple[str, ...] | None:
+        """The items that are named: those of the request, or of them those that its sample draws."""
+        if request.sampling is None:
+            return request.item_refs
+        selection = sheet.selection(extra_filter=self._accepted_filter(request, sheet), item_refs=request.item_refs)
+        return drawn_items(self._lake, with_sampling(selection, request.sampling))
 
     def _accepted_filter(self, request: GenerationRequest, sheet: Sheet) -> str:
         return self._lake.check_filter(sheet.relation, request.filter) if request.filter.strip() else ""

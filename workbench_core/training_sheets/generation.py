@@ -13,6 +13,7 @@ from workbench_core.chat_models import ChatModels
 from workbench_core.clock import Clock
 from workbench_core.errors import NotFound, WorkbenchError
 from workbench_core.history import History
+from workbench_core.label_sets import rules_of_type
 from workbench_core.ports import ChatModel, Conversation, Lake, Selection, Store
 from workbench_core.prompt_rendering import Renderer
 from workbench_core.runs import RunContext, Runs, RunStopped
@@ -128,7 +129,8 @@ class Generation:
         sheet: Sheet = self._sheets.get(training_sheet.sheet_id)
         check_active(sheet)
         start, last_item = self._last_pair(training_sheet.id)
-        sheet_rules = self._sheets.usage_rules(sheet).combine(training_sheet.template.usage)
+        of_labels = rules_of_type(self._store, training_sheet.template.label_type)
+        sheet_rules = self._sheets.usage_rules(sheet).combine(training_sheet.template.usage).combine(of_labels)
         return _Plan(
             training_sheet=training_sheet,
             renderer=training_sheet.template.renderer(),

@@ -11,6 +11,7 @@ from workbench_core.ports import Lake, Selection, Store
 from workbench_core.prompt_templates import AnswerSource
 from workbench_core.sheets import Sheet, Sheets
 from workbench_core.training_sheets.model import TrainingSheet
+from workbench_core.training_sheets.sampling import without_sampling
 
 _BATCH = 20_000
 
@@ -37,9 +38,10 @@ class Growth:
         self._quarantine = quarantine
 
     def selection(self, training_sheet: TrainingSheet, sheet: Sheet) -> Selection:
-        """The items of a training sheet as the source has them now."""
+        """The items of a training sheet as the source has them now; of a sample of its own, those that were drawn."""
         options = training_sheet.options
         selection = sheet.selection(extra_filter=training_sheet.filter, item_refs=options.item_refs)
+        selection = without_sampling(selection) if options.sampling else selection
         return selection if options.includes_set_aside else self._quarantine.without(selection, sheet.id)
 
     def known(self, training_sheet_id: str) -> AbstractSet[str]:

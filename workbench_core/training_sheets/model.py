@@ -13,6 +13,7 @@ from workbench_core.lifecycle import Lifecycle
 from workbench_core.pairs import PairCounts
 from workbench_core.ports import Availability, IdentifierCheck, Json, Row
 from workbench_core.prompt_templates import AnswerSource, RenderedItem, TemplateSnapshot, from_snapshot
+from workbench_core.training_sheets.sampling import Sampling, read_sampling, sampling_json
 from workbench_core.training_sheets.spending import SPENDING_COLUMNS, Allowance, Spending, spending_from
 
 DEFAULT_ROW_LIMIT = 10_000
@@ -66,6 +67,7 @@ LIFECYCLE: Lifecycle[str] = Lifecycle(
     close_review=({TrainingSheetStatus.REVIEW}, TrainingSheetStatus.APPROVED),
     reject=({TrainingSheetStatus.REVIEW}, TrainingSheetStatus.REJECTED),
     reopen=({TrainingSheetStatus.APPROVED}, TrainingSheetStatus.REVIEW),
+    export=({TrainingSheetStatus.APPROVED, TrainingSheetStatus.EXPORTED}, TrainingSheetStatus.EXPORTED),
     mark_trained=(
         {TrainingSheetStatus.APPROVED, TrainingSheetStatus.EXPORTED, TrainingSheetStatus.TRAINED},
         TrainingSheetStatus.TRAINED,
@@ -81,7 +83,7 @@ LIFECYCLE: Lifecycle[str] = Lifecycle(
         TrainingSheetStatus.ARCHIVED,
     ),
 )
-BY_SYSTEM = frozenset({"finish", "fail", "cancel_append", "fail_append", "mark_trained"})
+BY_SYSTEM = frozenset({"finish", "fail", "cancel_append", "fail_append", "export", "mark_trained"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class GenerationRequest:
     name the template's model, else the default one. `held_out` items get pairs that may only measure, never train.
     Items that a person set aside for their quality are left out unless `includes_set_aside`. `budget` is in the
     currency of the model's price; None is no limit. `examples` of the latest approved pairs of the same sheet and
-    label type, 0 to 10, are shown to the model before each item.
+    label type, 0 to 10, are shown to the model before each item. `sampling` takes the place of the sheet's sample.
     """
 
     sheet_id: str
@@ -113,6 +115,7 @@ class GenerationRequest:
     call_limit: int | None = None
     examples: int = 0
     seed: int = 42
+    sampling: Sampling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,8 @@ class GenerationOptions:
     """The rest of a request, as the training sheet keeps it; `appends` marks that only new items are worked on.
 
     They come after the position `grown_from`. `selection` is what decided about the items of the sheet when the work
-    was begun: it must be the same when it goes on. `examples` are frozen when the generation begins: one more than
+    was begun: it must be the same when it goes on. The items that `sampling` drew are frozen as `item_refs`, so that
+    the source may change in between. `examples` are frozen when the generation begins: one more than
     `examples_wanted`, so that an item that is among them is asked with the others.
     """
 
@@ -192,6 +196,7 @@ class GenerationOptions:
     examples: tuple[FewShot, ...] = ()
     grown_from: int = 0
     selection: Mapping[str, str] = field(default_factory=dict)
+    sampling: Sampling | None = None
 
     def to_json(self) -> str:
         """The options as JSON text; `read_options` reads them back."""
@@ -206,6 +211,7 @@ class GenerationOptions:
                 "examples": few_shots_json(self.examples),
                 "grown_from": self.grown_from,
                 "selection": dict(self.selection),
+                "sampling": sampling_json(self.sampling),
             }
         )
 
@@ -352,6 +358,7 @@ def read_options(row: Row) -> GenerationOptions:
         examples=read_few_shots(examples if isinstance(examples, list) else []),
         grown_from=int(str(stored.get("grown_from", 0))),
         selection={name: str(value) for name, value in selection.items()} if isinstance(selection, dict) else {},
+        sampling=read_sampling(stored.get("sampling")),
     )
 
 

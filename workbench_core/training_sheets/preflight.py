@@ -12,6 +12,7 @@ from workbench_core.chat_models import CallEstimate, ChatModels
 from workbench_core.chat_models.questions import characters_of
 from workbench_core.data_quality import Quarantine
 from workbench_core.errors import WorkbenchError
+from workbench_core.label_sets import rules_of_type
 from workbench_core.metrics import AnswerKind
 from workbench_core.pairs import check_answer
 from workbench_core.ports import ChatModel, ChatOptions, Conversation, IdentifierCheck, Lake, Selection, Store
@@ -39,6 +40,7 @@ from workbench_core.training_sheets.model import (
     asks_model,
     reads_column,
 )
+from workbench_core.training_sheets.sampling import sampling_problems, with_sampling, without_sampling
 from workbench_core.training_sheets.selected_items import (
     SelectedItems,
     Wanted,
@@ -121,6 +123,7 @@ class PreflightCheck:
             *self._column_problems(plan),
             *_identifier_problems(identifier),
             *_limit_problems(request),
+            *sampling_problems(request.sampling),
             *model_problems,
         ]
         found = Preflight(identifier=identifier, unmapped=missing)
@@ -134,7 +137,7 @@ class PreflightCheck:
     def selection(self, request: GenerationRequest, sheet: Sheet) -> Selection:
         """The rows of the request, also those set aside. Raises Invalid for a filter that cannot be read."""
         accepted = self._lake.check_filter(sheet.relation, request.filter) if request.filter.strip() else ""
-        return sheet.selection(extra_filter=accepted, item_refs=request.item_refs)
+        return with_sampling(sheet.selection(extra_filter=accepted, item_refs=request.item_refs), request.sampling)
 
     def _planned(
         self, request: GenerationRequest, sheet: Sheet, template: PromptTemplate
@@ -169,7 +172,8 @@ class PreflightCheck:
             ),
         )
         labels = self._labels.usages(sheet.id, items.refs, template.label_type)
-        shared = self._sheets.usage_rules(sheet).combine(template.usage)
+        of_labels = rules_of_type(self._store, template.label_type)
+        shared = self._sheets.usage_rules(sheet).combine(template.usage).combine(of_labels)
         paired = labels if plan.source is AnswerSource.CANONICAL else items.refs
         found = replace(
             found,
@@ -236,7 +240,8 @@ class PreflightCheck:
         if not refs:
             return {}
         columns = columns_of(plan.mapping, "", plan.sheet.item_id_column)
-        frames = self._lake.batches(replace(selection, item_refs=refs), columns=columns, size=len(refs))
+        named = replace(without_sampling(selection), item_refs=refs)  # a sample need not be drawn again for them
+        frames = self._lake.batches(named, columns=columns, size=len(refs))
         pictures = PictureFiles(self._lake, plan.sheet)
         items = [item for frame in frames for item in render_items(frame, renderer, plan.mapping, pictures=pictures)]
         examples = self._examples(plan)

@@ -205,8 +205,9 @@ class TrainingSheets:
     def append_new(self, training_sheet_id: str, *, by: str) -> TrainingSheet:
         """Generate pairs for the items that the sheet has gained since (TS-16).
 
-        The items are those that its sheet has now. Raises InvalidTransition unless the sheet is in review, Conflict
-        when there is nothing new or it could not be worked on: the review is not touched then.
+        The items are those that its sheet has now; a sample of its own was drawn once and does not grow. Raises
+        InvalidTransition unless the sheet is in review, Conflict when there is nothing new or it could not be worked
+        on: the review is not touched then.
         """
         training_sheet = self.get(training_sheet_id)
         self._rights.check(training_sheet, "append_new", by=by)
@@ -216,7 +217,7 @@ class TrainingSheets:
         missing = self._growth.missing(training_sheet)
         new, room = missing.new, training_sheet.row_limit - training_sheet.counts.total
         if not new or room <= 0:
-            reason = f"its row limit is {training_sheet.row_limit:,}" if new else _nothing_new(missing)
+            reason = f"its row limit is {training_sheet.row_limit:,}" if new else _nothing_new(training_sheet, missing)
             raise Conflict(f"Nothing can be added to “{training_sheet.name}”: {reason}.", hint="")
         position = self._records.position(training_sheet_id)
         selection = selection_of(self._sheets.get(training_sheet.sheet_id))
@@ -343,6 +344,17 @@ class TrainingSheets:
                 self._check_reviewed(training_sheet_id)
         return self.get(training_sheet_id)
 
+    def mark_exported(self, training_sheet_id: str, *, by: str, note: str) -> None:
+        """Record that its pairs were exported; call it in the export's transaction. A trained sheet stays trained.
+
+        Raises InvalidTransition.
+        """
+        training_sheet = self.get(training_sheet_id)
+        if training_sheet.status is TrainingSheetStatus.TRAINED:
+            self._history.add("training_sheet", training_sheet_id, "export", by=by, note=note)
+        else:
+            self._records.move(training_sheet, "export", by=by, note=note)
+
     def mark_trained(self, training_sheet_id: str, *, by: str) -> None:
         """Record that a model was trained from it; call it in the training's transaction. Raises InvalidTransition."""
         self._records.move(self.get(training_sheet_id), "mark_trained", by=by)
@@ -375,7 +387,9 @@ class TrainingSheets:
             )
 
 
-def _nothing_new(missing: Missing) -> str:
+def _nothing_new(training_sheet: TrainingSheet, missing: Missing) -> str:
     if missing.unlabelled:
         return "none of its items without a pair has a canonical label"
+    if training_sheet.options.sampling:
+        return "its sample was drawn once, and later items are not part of it"
     return "the source has no new items"
