@@ -11,6 +11,7 @@ import streamlit as st
 from pages.components.prompt_editor import PromptField, prompt_editor
 from pages.components.template_fields import rule_faults, schema_frame, schema_of
 from pages.components.template_form import KINDS, show_problems, typed
+from pages.components.template_label_set import label_set_of
 from pages.components.template_table import kept_table, set_table
 from pages.components.words import plain
 from workbench_core import cached
@@ -46,6 +47,7 @@ def answer_part(base: str, *, is_open: bool) -> None:
         else:
             st.caption("Any text that is not empty is a valid answer.")
         draft = typed(base)  # after the table, which says only while it is drawn what is typed in it
+        label_set_of(base, draft, kind, is_open=is_open)
         if not schema_fault(base):  # else the problems are those of an older text
             show_problems(cached.workbench().prompt_templates.lint(draft), "label_classes", "output_schema")
     with right, st.container(border=True):

@@ -10,6 +10,7 @@ import pytest
 
 from tests.pages.conftest import ANN, labels
 from tests.pages.template_parts import field, key_of, mails, press, show, shown, type_in
+from workbench_core.label_sets import LabelClass, LabelSetDraft
 from workbench_core.metrics import FieldType
 from workbench_core.prompt_templates import STARTERS, InputField, OutputField, json_schema
 from workbench_core.usage import Use
@@ -34,6 +35,25 @@ def rich(workbench):
 
 def save(page, template):
     return page.button(key=f"save_{template.id}").click().run()
+
+
+# --- the label set ---------------------------------------------------------------------------------------------------
+
+
+def test_the_classes_of_the_label_set_are_there_for_the_taking(open_page, workbench, draft):
+    """The answers of a label type are written down once, in its label set."""
+    classes = tuple(LabelClass(name, name.title()) for name in ("fine", "broken", "<b>odd</b>"))
+    made = workbench.label_sets.create(LabelSetDraft("Results", draft.label_type, classes=classes), by=ANN)
+    page = show(open_page("prompt_templates", template=draft.id), "answer")
+    assert not any("Results" in text.value for text in page.markdown), "a draft counts for nobody"
+    workbench.label_sets.move(made.id, "publish", by=ANN)
+    page.run()
+    assert any("This label type has the label set “Results”" in text.value for text in page.markdown)
+    page.button(key=key_of(page, draft, "label_set")).click().run()
+    assert any("The answers are those of the label set “Results”" in text.value for text in page.markdown)
+    save(page, draft)
+    assert not page.error
+    assert workbench.prompt_templates.get(draft.id).label_classes == ("fine", "broken", "<b>odd</b>")
 
 
 # --- answer ----------------------------------------------------------------------------------------------------------
