@@ -36,7 +36,7 @@ def test_the_demo_data_is_loaded_and_removed_in_one_click(workbench, open_page):
     assert "The demo data is not loaded" in shown(page)
     press(page, "settings_load")
     assert "The demo data is loaded" in shown(page)
-    assert "5 sheets, 3 prompt templates, 14 quality rules" in shown(page)
+    assert "5 sheets, 3 prompt templates, 3 label sets, 14 quality rules" in shown(page)
     assert len(workbench.sheets.find()) == 5
     press(page, "settings_remove")
     assert "The demo data is not loaded" in shown(page)
@@ -46,7 +46,7 @@ def test_the_demo_data_is_loaded_and_removed_in_one_click(workbench, open_page):
 def test_before_a_removal_the_page_says_what_goes(workbench, open_page):
     workbench.demo.load(by=ANN)
     text = shown(open_page("settings"))
-    assert "- 5 sheets\n- 3 prompt templates\n- 14 quality rules" in text
+    assert "- 5 sheets\n- 3 prompt templates\n- 3 label sets\n- 14 quality rules" in text
     assert "Your own tables, sheets, labels and models stay" in text
 
 
