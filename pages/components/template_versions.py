@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.components.layout import status_badge
 from pages.components.template_difference import show_difference
-from pages.components.words import ago, plain, words
+from pages.components.version_choice import choose_two, version_lines
+from pages.components.words import plain, words
 from workbench_core import cached
 from workbench_core.prompt_templates import PromptTemplate, differences
 
@@ -22,8 +22,7 @@ def versions_part(template: PromptTemplate, known: Sequence[PromptTemplate]) -> 
     left, right = st.columns([1, 2], gap="medium")
     with left:
         st.subheader("Versions", anchor=False)
-        for version in known:
-            _version_line(version, is_shown=version.id == template.id)
+        version_lines(known, template, page="prompt_templates", param="template")
         _show_use(template)
     with right:
         st.subheader("Compare", anchor=False)
@@ -33,42 +32,14 @@ def versions_part(template: PromptTemplate, known: Sequence[PromptTemplate]) -> 
             _compare(template, known)
 
 
-def _version_line(version: PromptTemplate, *, is_shown: bool) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(f"**{version.version}**", width="content")
-        status_badge(version.status)
-        st.space("stretch")
-        st.button(
-            "Shown" if is_shown else "Open", key=f"prompt_templates_open_{version.id}", disabled=is_shown,
-            type="tertiary", on_click=_open, args=(version.id,),
-        )  # fmt: skip
-    st.caption(f"{plain(version.updated_by)}, {ago(version.updated_at)}")
-
-
-def _open(template_id: str) -> None:
-    st.query_params["template"] = template_id
-
-
 def _compare(template: PromptTemplate, known: Sequence[PromptTemplate]) -> None:
     """Two versions, the older one on the left at first."""
-    by_id = {version.id: version for version in known}
-    number = next(place for place, version in enumerate(known) if version.id == template.id)
-    is_oldest = number + 1 == len(known)
-    before, after = (known[number], known[number - 1]) if is_oldest else (known[number + 1], known[number])
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        for key, label, start in (("before", "From", before), ("after", "To", after)):
-            widget = f"prompt_templates_{template.id}_{key}"
-            if st.session_state.get(widget) not in by_id:
-                st.session_state[widget] = start.id
-            st.selectbox(
-                label, list(by_id), key=widget, width=180, persist_state="session",
-                format_func=lambda one: f"{by_id[one].version} ({by_id[one].status})",
-            )  # fmt: skip
+        old, new = choose_two(known, template, page="prompt_templates")
         st.segmented_control(
             "Layout", list(LAYOUTS), key="prompt_templates_diff_layout", format_func=LAYOUTS.__getitem__,
             default="side", required=True, persist_state="session",
         )  # fmt: skip
-    old, new = (by_id[st.session_state[f"prompt_templates_{template.id}_{key}"]] for key in ("before", "after"))
     _show_changes(old, new)
 
 
